@@ -228,7 +228,7 @@ transport_others += addresses slow_readers
 # the process, its start, its pages and its memory;
 transport_others += admin bans control control_attack drain followers idle_memory inherit invites logs operate prometheus replace_ours replace_plugin replace_refused sink slow_start watchdog watchdog_mysql
 # the store and its files;
-transport_others += backup erased mysql retention store_lock
+transport_others += backup erased mysql retention store_lock store_verbs
 # the bus.
 transport_others += admin_redis operate_redis stop_redis
 transport_suite = $(filter-out $(transport_others:%=$(BUILD)/tests/server/test_%),$(filter $(BUILD)/tests/server/%,$(test_binaries)))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * A plugin with a verb of operators: {"msgid":950,"req":R} is answered with "said":"done". It logs each frame that its
+ * A plugin with a verb of operators: {"msgid":990,"req":R} is answered with "said":"done". It logs each frame that its
  * hook sees, which sees all msgids. */
 #include <stdlib.h>
 
@@ -40,7 +40,7 @@ static int verb_start(const struct cs_host *host, struct cs_self *self, const vo
 	return 0;
 }
 
-static const struct cs_route verb_routes[] = {{950, "verb", verb_on_frame, CS_ROUTE_OPERATOR, 1}, {0}};
+static const struct cs_route verb_routes[] = {{990, "verb", verb_on_frame, CS_ROUTE_OPERATOR, 1}, {0}};
 static const struct cs_hook verb_hooks[] = {{0, 0, verb_before, 0}, {0}};
 
 const struct cs_plugin cs_plugin = {

@@ -312,16 +312,16 @@ static void a_plugin_has_verbs_of_its_own(void **state)
 	operator_allow(s);
 	test_server_start(s);
 	test_client *o = operator_open(s), *c = client_open(s);
-	const test_frame frame = CLIENT_ASK(o, 0, "{\"msgid\":950");
+	const test_frame frame = CLIENT_ASK(o, 0, "{\"msgid\":990");
 
 	assert_true(json_matches(frame.json.get(), R"({"said":"done"})"));
 	(void)CLIENT_ASK(o, 0, "{\"msgid\":900");
-	(void)CLIENT_ASK(c, 5, "{\"msgid\":950");
+	(void)CLIENT_ASK(c, 5, "{\"msgid\":990");
 	client_login(c, client_register(c, "zhang san"));
-	(void)CLIENT_ASK(c, 5, "{\"msgid\":950");
+	(void)CLIENT_ASK(c, 5, "{\"msgid\":990");
 	/* Hooks for all msgids see those of clients only. */
 	test_server_wait_log(s, "hook sees msgid=1");
-	for (const char *msgid : {"hook sees msgid=900", "hook sees msgid=950"})
+	for (const char *msgid : {"hook sees msgid=900", "hook sees msgid=990"})
 		assert_true(test_server_log(s).find(msgid) == std::string::npos);
 }
 
