@@ -53,12 +53,17 @@
 	X(LIMITS, 909, O)                                                                                              \
 	X(NOTIFY, 910, O)                                                                                              \
 	X(GROUP_LIST, 930, O)                                                                                          \
+	X(GROUP_SHOW, 931, O)                                                                                          \
+	X(GROUP_DISSOLVE, 932, O)                                                                                      \
+	X(GROUP_KEEP, 933, O)                                                                                          \
+	X(GROUP_MUTE, 934, O)                                                                                          \
 	X(INVITE_CREATE, 940, O)                                                                                       \
 	X(INVITE_LIST, 941, O)                                                                                         \
 	X(INVITE_REVOKE, 942, O)                                                                                       \
 	X(BAN, 943, O)                                                                                                 \
 	X(UNBAN, 944, O)                                                                                               \
 	X(BANS, 945, O)                                                                                                \
+	X(PURGE, 950, O)                                                                                               \
 	X(BACKUP, 951, O)                                                                                              \
 	X(CHECK, 952, O)                                                                                               \
 	X(EXPORT, 953, O)                                                                                              \

@@ -16,11 +16,12 @@ static int retention_lowest_take(void *arg, const cs_db_value *columns, size_t)
 {
 	retention_look *look = static_cast<retention_look *>(arg);
 	const int64_t keep = columns[3].integer == retention_default ? look->keep : columns[3].integer;
+	const int64_t before = look->before ? look->before : keep > 0 ? look->now - keep : 0;
 
 	look->after = sql_number_of(columns[0]);
 	look->most--;
-	if (keep > 0 && !columns[1].integer && columns[2].integer < look->now - keep)
-		look->old.push_back({look->after, look->now - keep});
+	if (before > 0 && !columns[1].integer && columns[2].integer < before)
+		look->old.push_back({look->after, before});
 	return 0;
 }
 
@@ -38,15 +39,16 @@ static int retention_lowest_take(void *arg, const cs_db_value *columns, size_t)
 	" (SELECT seq FROM message WHERE conversation = c.id ORDER BY seq LIMIT 1)"                                    \
 	" WHERE " where " AND c.id > ? ORDER BY c.id LIMIT ?"
 
-/* Those that have an end, where the others are kept for ever: an index has them. */
-static constexpr const char *retention_texts[][2] = {
-	{LOWEST_OF_SQLITE("c.keep > 0"), LOWEST_OF_SQLITE("c.keep >= 0")},
-	{LOWEST_OF_MYSQL("c.keep > 0"), LOWEST_OF_MYSQL("c.keep >= 0")},
+/* Those that have an end, where the others are kept for ever: an index has them. All that have an end. All. */
+static constexpr const char *retention_texts[][3] = {
+	{LOWEST_OF_SQLITE("c.keep > 0"), LOWEST_OF_SQLITE("c.keep >= 0"), LOWEST_OF_SQLITE("c.keep >= -1")},
+	{LOWEST_OF_MYSQL("c.keep > 0"), LOWEST_OF_MYSQL("c.keep >= 0"), LOWEST_OF_MYSQL("c.keep >= -1")},
 };
 
 int retention_find(cs_db *db, retention_look *look)
 {
-	const char *text = retention_texts[db->driver->dialect == CS_DB_MYSQL][look->keep > 0];
+	const size_t which = look->before ? 2 : look->keep > 0 ? 1 : 0;
+	const char *text = retention_texts[db->driver->dialect == CS_DB_MYSQL][which];
 	retention_look found = *look;
 
 	found.old.clear();

@@ -27,6 +27,8 @@ struct retention_old {
 struct retention_look {
 	int64_t now = 0; /* ms */
 	int64_t keep = 0; /* ms; 0: for ever. For all but the groups that have a time of their own */
+	int64_t before =
+		0; /* ms; above 0: what was stored before this is old in all conversations, whatever `keep` is */
 	size_t most = 0; /* conversations to look at, above 0 */
 	uint64_t after = 0; /* in: look at those above this id; out: the last one that was looked at */
 

@@ -4,6 +4,7 @@
 #include "operator.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <memory>
 
 #include <chatserverd/json.h>
@@ -127,11 +128,18 @@ void operator_done(const plugin_context &context, cs_conn conn, const cs_request
 
 /* ---- the instance */
 
-static int operator_start(const cs_host *host, cs_self *self, const void *, void **state_r, cs_error *)
+static int operator_start(const cs_host *host, cs_self *self, const void *, void **state_r, cs_error *e)
 {
 	auto p = std::make_unique<operator_plugin>();
+	const void *table = nullptr;
 
 	p->context = {host, self};
+	if (const int result =
+	            host->service(self, CS_MAILBOX_SERVICE, CS_MAILBOX_VERSION, &table, &p->mailbox_context)) {
+		(void)snprintf(e->text, sizeof e->text, "no service \"%s\"", CS_MAILBOX_SERVICE);
+		return result;
+	}
+	p->mailbox = static_cast<const cs_mailbox *>(table);
 	bans_start(p.get());
 	*state_r = p.release();
 	return 0;
@@ -142,11 +150,14 @@ static void operator_stop(void *state)
 	const std::unique_ptr<operator_plugin> p(static_cast<operator_plugin *>(state));
 
 	operator_backup_stop(p.get());
+	operator_purge_stop(p.get());
 }
 
 static int operator_busy(void *state)
 {
-	return static_cast<operator_plugin *>(state)->backup ? 1 : 0;
+	const operator_plugin *p = static_cast<const operator_plugin *>(state);
+
+	return p->backup || p->changes != 0 || p->purge.working;
 }
 
 /* ---- other nodes */
@@ -161,6 +172,8 @@ static void operator_on_cluster(void *state, cs_cluster_event)
 	bans_look(static_cast<operator_plugin *>(state));
 }
 
+static const char *const operator_needs[] = {CS_MAILBOX_SERVICE, nullptr};
+
 static const cs_route operator_routes[] = {
 	{CS_MSGID_GROUP_LIST, "group_list", operator_on_group_list, CS_ROUTE_OPERATOR, 0},
 	{CS_MSGID_BAN, "ban", operator_on_ban, CS_ROUTE_OPERATOR, 0},
@@ -170,6 +183,11 @@ static const cs_route operator_routes[] = {
 	{CS_MSGID_CHECK, "check", operator_on_check, CS_ROUTE_OPERATOR, 0},
 	{CS_MSGID_EXPORT, "export", operator_on_export, CS_ROUTE_OPERATOR, 0},
 	{CS_MSGID_IMPORT, "import", operator_on_import, CS_ROUTE_OPERATOR, 0},
+	{CS_MSGID_GROUP_SHOW, "group_show", operator_on_group_show, CS_ROUTE_OPERATOR, 0},
+	{CS_MSGID_GROUP_DISSOLVE, "group_dissolve", operator_on_group_dissolve, CS_ROUTE_OPERATOR, 0},
+	{CS_MSGID_GROUP_KEEP, "group_keep", operator_on_group_keep, CS_ROUTE_OPERATOR, 0},
+	{CS_MSGID_GROUP_MUTE, "group_mute", operator_on_group_mute, CS_ROUTE_OPERATOR, 0},
+	{CS_MSGID_PURGE, "purge", operator_on_purge, CS_ROUTE_OPERATOR, 0},
 	{0, nullptr, nullptr, 0, 0},
 };
 
@@ -177,6 +195,7 @@ CS_EXPORT extern const struct cs_plugin cs_plugin = {
 	CS_PLUGIN_HEAD,
 	.name = "operator",
 	.version = CS_VERSION,
+	.needs = operator_needs,
 	.routes = operator_routes,
 	.start = operator_start,
 	.routed = operator_on_routed,

@@ -9,16 +9,37 @@
 #include <string_view>
 #include <vector>
 
+#include <chatserverd/mailbox.h>
 #include <chatserverd/plugin.h>
 
+#include "../model/group_card.h"
+#include "../model/retention.h"
+#include "../shared/counted.h"
 #include "../shared/field.h"
 #include "bans.h"
+
+/* The removal of what was stored before a day, in all conversations. */
+struct operator_purge {
+	cs_timer *timer = nullptr; /* of the next step */
+	bool working = false; /* a step is with the store */
+	bool running = false;
+	int64_t before = 0; /* ms; 0: there was none since the start of the server */
+	uint64_t after = 0; /* conversations up to this id were looked at */
+	bool all_looked = false;
+	std::vector<retention_old> old; /* the next one is the last */
+	uint64_t conversations = 0, removed = 0; /* conversations that had old entries, and entries that were removed */
+	uint64_t failures = 0; /* steps that the store has not done; their conversations were passed by */
+};
 
 /* An instance. */
 struct operator_plugin {
 	plugin_context context;
 	operator_bans bans; /* worker 0 only */
 	struct operator_backup *backup = nullptr; /* that is being made; backup.cpp */
+	const cs_mailbox *mailbox = nullptr;
+	void *mailbox_context = nullptr;
+	size_t changes = 0; /* of groups, under way through the mailbox */
+	operator_purge purge;
 };
 
 /* ---- operator.cpp */
@@ -55,7 +76,41 @@ void operator_done(const plugin_context &context, cs_conn conn, const cs_request
 
 /* ---- groups.cpp */
 
+/* An order about one group, on its way to the store. */
+struct operator_group_order {
+	counted change;
+	operator_plugin *plugin;
+	cs_conn conn;
+	cs_request request;
+	cs_peer peer = {};
+	group_named named;
+	group_card card;
+	uint64_t account = 0; /* of GROUP_MUTE: 0: all who are normal */
+	int64_t ms = 0; /* of GROUP_MUTE: until; of GROUP_KEEP: how long */
+
+	operator_group_order(operator_plugin *p, const cs_frame *frame);
+};
+
 int operator_on_group_list(void *state, const cs_frame *frame);
+int operator_on_group_show(void *state, const cs_frame *frame);
+int operator_on_group_keep(void *state, const cs_frame *frame);
+int operator_on_group_mute(void *state, const cs_frame *frame);
+/* Reads `req`, and groupid or groupname. 0, or CS_REJECT after the request was refused. */
+[[nodiscard]] int operator_get_group(const plugin_context &context, const cs_frame *frame, group_named *named_r);
+/* As operator_fail, for an outcome of the model or the mailbox, too. */
+void operator_fail_group(const operator_group_order &order, int outcome);
+/* A line for the log and one for the audit log: this order was carried out on the group. more: further pairs, with a
+ * leading space. */
+void operator_log_group(const operator_group_order &order, const char *verb, const std::string &more);
+
+/* ---- dissolve.cpp */
+
+int operator_on_group_dissolve(void *state, const cs_frame *frame);
+
+/* ---- purge.cpp */
+
+int operator_on_purge(void *state, const cs_frame *frame);
+void operator_purge_stop(operator_plugin *p);
 
 /* ---- backup.cpp */
 

@@ -2,9 +2,17 @@
  * The verbs about groups. */
 #include "verbs.h"
 
+#include <cstdio>
+#include <cstdlib>
+#include <ctime>
+
 #include <chatserverd/msgid.h>
+#include <chatserverd/plugin.h>
 
 #include "answer.h"
+#include "text.h"
+
+/* ---- group list */
 
 static void chatctl_show_groups(const cJSON *answer, bool colour)
 {
@@ -19,7 +27,192 @@ static void chatctl_show_groups(const cJSON *answer, bool colour)
 	chatctl_print_table(&table, colour);
 }
 
+/* ---- reading */
+
+static bool chatctl_is_number(const std::string &word)
+{
+	return !word.empty() && word.find_first_not_of("0123456789") == std::string::npos;
+}
+
+/* A name that is a number must be told from the number of a group by --json and the list. */
+static bool chatctl_read_group(const chatctl_words &words, cJSON *request)
+{
+	if (chatctl_is_number(words[0]))
+		return chatctl_add_number(request, "groupid", words[0], 1, CS_INTEGER_MAX,
+		                          "a group is a number of 1 or more, or its name");
+	(void)cJSON_AddStringToObject(request, "groupname", words[0].c_str());
+	return true;
+}
+
+/* 10s, 5m, 2h, 7d. false: it is none. */
+static bool chatctl_read_time(const std::string &word, int64_t *ms_r)
+{
+	static constexpr struct {
+		char unit;
+		int64_t ms;
+	} units[] = {{'s', 1000}, {'m', 60000}, {'h', 3600000}, {'d', 86400000}};
+	const std::string digits = word.substr(0, word.empty() ? 0 : word.size() - 1);
+
+	if (!chatctl_is_number(digits) || digits.size() > 10)
+		return false;
+	for (const auto &[unit, ms] : units)
+		if (word.back() == unit) {
+			*ms_r = std::strtoll(digits.c_str(), nullptr, 10) * ms;
+			return *ms_r > 0;
+		}
+	return false;
+}
+
+static bool chatctl_read_keep(const chatctl_words &words, cJSON *request)
+{
+	int64_t ms = 0;
+
+	if (!chatctl_read_group(words, request))
+		return false;
+	if (words[1] == "forever") {
+		(void)cJSON_AddBoolToObject(request, "forever", true);
+		return true;
+	}
+	if (words[1] != "default" && !chatctl_read_time(words[1], &ms))
+		return chatctl_mistake("the time is 365d, 12h, 30m or 10s, forever or default", words[1]);
+	(void)cJSON_AddNumberToObject(request, "keep", static_cast<double>(ms));
+	return true;
+}
+
+static bool chatctl_read_mute(const chatctl_words &words, cJSON *request)
+{
+	int64_t ms = 0;
+
+	if (!chatctl_read_group(words, request))
+		return false;
+	if (words[1] == "all")
+		(void)cJSON_AddNumberToObject(request, "account", 0);
+	else if (!chatctl_add_number(request, "account", words[1], 1, CS_INTEGER_MAX,
+	                             "an account is a number of 1 or more, or all"))
+		return false;
+	if (words[2] != "off" && !chatctl_read_time(words[2], &ms))
+		return chatctl_mistake("the time is 1d, 2h, 10m or 30s, or off", words[2]);
+	(void)cJSON_AddNumberToObject(request, "ms", static_cast<double>(ms));
+	return true;
+}
+
+/* ---- showing */
+
+static std::string chatctl_keep_text(int64_t keep)
+{
+	return keep < 0 ? "forever" : keep == 0 ? "as mailbox.keep says" : chatctl_duration(keep);
+}
+
+static std::string chatctl_muted_text(int64_t until)
+{
+	return until > static_cast<int64_t>(time(nullptr)) * 1000 ? "until " + chatctl_time(until) : "no";
+}
+
+static void chatctl_show_group(const cJSON *answer, bool colour)
+{
+	const cJSON *item;
+	const int64_t first = chatctl_number(answer, "first"), last = chatctl_number(answer, "last"),
+		      created = chatctl_number(answer, "created"), admins = chatctl_number(answer, "admins"),
+		      normal = chatctl_number(answer, "normal");
+	struct chatctl_table lines {
+		{{"", false}, {"", false}}, {}
+	}, table{{{"ACCOUNT", true}, {"NAME", false}, {"ROLE", false}, {"JOINED", false}, {"MUTED", false}}, {}};
+
+	chatctl_add_line(&lines, "group", std::to_string(chatctl_number(answer, "groupid")));
+	chatctl_add_line(&lines, "name", chatctl_text(answer, "groupname"));
+	chatctl_add_line(&lines, "description", chatctl_text(answer, "groupdesc"));
+	chatctl_add_line(&lines, "created",
+	                 (created ? chatctl_time(created) + ", " : std::string()) + "creator " +
+	                         std::to_string(chatctl_number(answer, "creator")) + " " +
+	                         chatctl_text(answer, "name"));
+	chatctl_add_line(&lines, "members",
+	                 std::to_string(admins + normal + 1) + ": 1 creator, " + std::to_string(admins) + " admin" +
+	                         chatctl_plural(admins) + ", " + std::to_string(normal) + " normal");
+	chatctl_add_line(&lines, "join", chatctl_text(answer, "join"));
+	chatctl_add_line(&lines, "history", chatctl_text(answer, "history"));
+	chatctl_add_line(&lines, "muted", chatctl_muted_text(chatctl_number(answer, "muted")));
+	chatctl_add_line(&lines, "keep", chatctl_keep_text(chatctl_number(answer, "keep")));
+	chatctl_add_line(&lines, "entries",
+	                 std::to_string(last - first + 1) + ": " + std::to_string(first) + " to " +
+	                         std::to_string(last));
+	cJSON_ArrayForEach(item, chatctl_member(answer, "members"))
+	{
+		const int64_t joined = chatctl_number(item, "joined");
+
+		table.rows.push_back({chatctl_number_cell(item, "account"),
+		                      chatctl_text_cell(item, "name"),
+		                      chatctl_text_cell(item, "role"),
+		                      {joined ? chatctl_time(joined) : "-"},
+		                      {chatctl_muted_text(chatctl_number(item, "muted"))}});
+	}
+	chatctl_print_table(&lines, colour);
+	(void)puts("");
+	chatctl_print_table(&table, colour);
+}
+
+static void chatctl_show_dissolved(const cJSON *answer, bool)
+{
+	const int64_t removed = chatctl_number(answer, "removed");
+
+	(void)printf("group %lld \"%s\" has ended; %lld member%s removed\n",
+	             static_cast<long long>(chatctl_number(answer, "groupid")),
+	             chatctl_text(answer, "groupname").c_str(), static_cast<long long>(removed),
+	             removed == 1 ? " was" : "s were");
+}
+
+static void chatctl_show_keep(const cJSON *answer, bool)
+{
+	(void)printf("group %lld \"%s\" keeps its log: %s\n", static_cast<long long>(chatctl_number(answer, "groupid")),
+	             chatctl_text(answer, "groupname").c_str(),
+	             chatctl_keep_text(chatctl_number(answer, "keep")).c_str());
+}
+
+static void chatctl_show_mute(const cJSON *answer, bool)
+{
+	const int64_t account = chatctl_number(answer, "account"), until = chatctl_number(answer, "until");
+
+	(void)printf("group %lld \"%s\": %s %s\n", static_cast<long long>(chatctl_number(answer, "groupid")),
+	             chatctl_text(answer, "groupname").c_str(),
+	             account ? ("account " + std::to_string(account)).c_str() : "all who are normal",
+	             until ? ("may not write before " + chatctl_time(until)).c_str() : "may write");
+}
+
+/* ---- more than one request */
+
+/* Each removes some members, so the server does other work in between. */
+static enum chatctl_status chatctl_dissolve(const struct chatctl_options *options, struct chatctl_wire *w,
+                                            cJSON *request)
+{
+	int64_t removed = 0;
+
+	for (;;) {
+		enum chatctl_status status;
+		const chatctl_json_ptr answer = chatctl_ask_or_tell(options, w, request, &status);
+
+		if (!answer && removed)
+			(void)fprintf(stderr, "chatctl: %lld members were removed; to go on, give the order again\n",
+			              static_cast<long long>(removed));
+		if (!answer)
+			return status;
+		removed += chatctl_number(answer.get(), "removed");
+		if (!chatctl_flag(answer.get(), "ended"))
+			continue;
+		cJSON_SetNumberValue(cJSON_GetObjectItemCaseSensitive(answer.get(), "removed"),
+		                     static_cast<double>(removed));
+		chatctl_print_answer(options, answer.get(), chatctl_show_dissolved);
+		return CHATCTL_DONE;
+	}
+}
+
 const struct chatctl_verb chatctl_group_verbs[] = {
 	{"group list", "", "all groups", CS_MSGID_GROUP_LIST, 0, 0, nullptr, chatctl_show_groups, "groups"},
+	{"group show", "GROUP|NAME", "a group and its members", CS_MSGID_GROUP_SHOW, 1, 1, chatctl_read_group,
+         chatctl_show_group, "members"},
+	{"group dissolve", "GROUP|NAME", "remove all members, and end the group", CS_MSGID_GROUP_DISSOLVE, 1, 1,
+         chatctl_read_group, chatctl_show_dissolved, nullptr, chatctl_dissolve},
+	{"group keep", "GROUP|NAME TIME|forever|default", "how long it keeps its log", CS_MSGID_GROUP_KEEP, 2, 2,
+         chatctl_read_keep, chatctl_show_keep},
+	{"mute", "GROUP|NAME ACCOUNT|all TIME|off", "who may not write in a group", CS_MSGID_GROUP_MUTE, 3, 3,
+         chatctl_read_mute, chatctl_show_mute},
 	{},
 };

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT
+ * PURGE: removes what was stored before a day, in all conversations, little by little beside the messages of people.
+ *
+ * It ends with the server: asked again, it begins at the first conversation, finds nothing in those that are done, and
+ * goes on. Two nodes that do it at once remove the same entries. */
+#include "operator.h"
+
+#include <algorithm>
+#include <memory>
+
+static constexpr size_t operator_purge_looks = 200; /* conversations a read */
+static constexpr size_t operator_purge_entries = 50; /* removed in one transaction, at most */
+/* As retention: the writer has most of its time for messages, also if the store is slow. */
+static constexpr int64_t operator_purge_pause = 20, operator_purge_pause_times = 8; /* ms, and times of a step */
+static constexpr int64_t operator_purge_again_after_failure = 1000; /* ms */
+
+struct operator_purge_work {
+	int64_t begun; /* ms, monotonic */
+	bool looks;
+	retention_look look;
+	retention_purge purge;
+};
+
+static void operator_purge_step(void *state, void *);
+
+static void operator_purge_plan(operator_plugin *p, int64_t ms)
+{
+	p->purge.timer = p->context.host->timer_add(p->context.self, ms, 0, operator_purge_step, nullptr);
+}
+
+static int operator_purge_run(cs_db *db, void *arg)
+{
+	auto *work = static_cast<operator_purge_work *>(arg);
+
+	return work->looks ? retention_find(db, &work->look) : retention_remove(db, &work->purge);
+}
+
+static void operator_purge_take(operator_purge *purge, operator_purge_work *work)
+{
+	if (work->looks) {
+		purge->old = std::move(work->look.old);
+		std::reverse(purge->old.begin(), purge->old.end());
+		purge->conversations += purge->old.size();
+		purge->after = work->look.after;
+		purge->all_looked = !work->look.more;
+		return;
+	}
+	purge->removed += work->purge.purged;
+	if (!work->purge.more)
+		purge->old.pop_back();
+}
+
+static void operator_purge_end(operator_plugin *p)
+{
+	const plugin_context &c = p->context;
+
+	p->purge.running = false;
+	c.host->log(c.self, CS_LOG_INFO, "a purge has ended before=%lld conversations=%llu entries=%llu failures=%llu",
+	            static_cast<long long>(p->purge.before), static_cast<unsigned long long>(p->purge.conversations),
+	            static_cast<unsigned long long>(p->purge.removed),
+	            static_cast<unsigned long long>(p->purge.failures));
+}
+
+/* A conversation whose entries cannot be removed now is passed by. */
+static void operator_purge_was_run(void *state, cs_conn, int result, void *arg)
+{
+	auto *p = static_cast<operator_plugin *>(state);
+	const std::unique_ptr<operator_purge_work> work(static_cast<operator_purge_work *>(arg));
+	const int64_t took = p->context.host->monotonic() - work->begun;
+
+	p->purge.working = false;
+	if (result == CS_ECANCELED)
+		return;
+	if (result) {
+		p->purge.failures++;
+		if (!p->purge.old.empty())
+			p->purge.old.pop_back();
+		return operator_purge_plan(p, operator_purge_again_after_failure);
+	}
+	operator_purge_take(&p->purge, work.get());
+	if (p->purge.old.empty() && p->purge.all_looked)
+		return operator_purge_end(p);
+	operator_purge_plan(p, std::max(operator_purge_pause, took * operator_purge_pause_times));
+}
+
+static void operator_purge_step(void *state, void *)
+{
+	auto *p = static_cast<operator_plugin *>(state);
+	const plugin_context &c = p->context;
+	auto work = std::make_unique<operator_purge_work>();
+
+	p->purge.timer = nullptr;
+	work->begun = c.host->monotonic();
+	work->looks = p->purge.old.empty();
+	work->look.before = p->purge.before;
+	work->look.most = operator_purge_looks;
+	work->look.after = p->purge.after;
+	work->purge.most = operator_purge_entries;
+	if (!work->looks) {
+		work->purge.conversation = p->purge.old.back().conversation;
+		work->purge.before = p->purge.old.back().before;
+	}
+	if (c.host->work(c.self, 0, work->looks ? CS_WORK_READ : CS_WORK_WRITE, operator_purge_run,
+	                 operator_purge_was_run, work.get()))
+		return operator_purge_plan(p, operator_purge_again_after_failure);
+	p->purge.working = true;
+	(void)work.release(); /* operator_purge_was_run owns it now */
+}
+
+void operator_purge_stop(operator_plugin *p)
+{
+	const plugin_context &c = p->context;
+
+	if (p->purge.timer)
+		c.host->timer_del(c.self, p->purge.timer);
+	if (p->purge.running)
+		c.host->log(c.self, CS_LOG_WARNING, "a purge was not finished: order it again before=%lld entries=%llu",
+		            static_cast<long long>(p->purge.before), static_cast<unsigned long long>(p->purge.removed));
+}
+
+/* ---- the order */
+
+static std::string operator_purge_text(const operator_purge &purge)
+{
+	return ",\"before\":" + std::to_string(purge.before) + ",\"running\":" + (purge.running ? "true" : "false") +
+	       ",\"conversations\":" + std::to_string(purge.conversations) +
+	       ",\"entries\":" + std::to_string(purge.removed) + ",\"failures\":" + std::to_string(purge.failures);
+}
+
+static void operator_purge_begin(operator_plugin *p, const cs_frame *frame, int64_t before)
+{
+	const plugin_context &c = p->context;
+	cs_peer peer = {};
+
+	p->purge = {};
+	p->purge.before = before;
+	p->purge.running = true;
+	(void)c.host->peer(c.self, frame->conn, &peer); /* cannot fail: it sent this frame */
+	c.host->log(c.self, CS_LOG_INFO, "order verb=purge by=%s before=%lld", peer.text,
+	            static_cast<long long>(before));
+	c.host->audit(c.self, "order", "verb=purge peer=%s before=%lld", peer.text, static_cast<long long>(before));
+	operator_purge_plan(p, 0);
+}
+
+int operator_on_purge(void *state, const cs_frame *frame)
+{
+	auto *p = static_cast<operator_plugin *>(state);
+	const plugin_context &c = p->context;
+	int64_t before = 0;
+	int result = operator_check_req(c, frame);
+
+	if (!result)
+		result = field_integer(c, frame, "before", FIELD_OPTIONAL, 1, &before);
+	if (!result && before > c.host->now())
+		result = c.host->refuse(c.self, frame->conn, &frame->request, CS_ERRNO_BAD_FRAME,
+		                        "before must not be in the future");
+	if (!result && before && p->purge.running && before != p->purge.before)
+		result = c.host->refuse(c.self, frame->conn, &frame->request, CS_ERRNO_BUSY,
+		                        "another purge is under way");
+	if (result)
+		return result;
+	if (before && !p->purge.running)
+		operator_purge_begin(p, frame, before);
+	c.host->answer(c.self, frame->conn, &frame->request, operator_purge_text(p->purge).c_str());
+	return CS_DONE;
+}

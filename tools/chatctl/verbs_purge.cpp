@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT
+ * The verbs that remove what is old. */
+#include "verbs.h"
+
+#include <cstdio>
+#include <ctime>
+
+#include <chatserverd/msgid.h>
+
+#include "answer.h"
+
+/* The beginning of the day in UTC, so that it is the same wherever one is. */
+static bool chatctl_read_day(const chatctl_words &words, cJSON *request)
+{
+	struct tm day = {}, read;
+	const char *end = words[0].size() == 10 ? strptime(words[0].c_str(), "%Y-%m-%d", &day) : nullptr;
+
+	read = day;
+	const time_t seconds = timegm(&day);
+
+	if (!end || *end || seconds <= 0 || day.tm_mday != read.tm_mday)
+		return chatctl_mistake("the day is YYYY-MM-DD", words[0]);
+	(void)cJSON_AddNumberToObject(request, "before", static_cast<double>(seconds) * 1000);
+	return true;
+}
+
+static void chatctl_show_purge(const cJSON *answer, bool)
+{
+	const time_t before = static_cast<time_t>(chatctl_number(answer, "before") / 1000);
+	const int64_t failures = chatctl_number(answer, "failures");
+	struct tm day {};
+	char text[16];
+
+	if (!before) {
+		(void)puts("nothing was purged since the start of the server");
+		return;
+	}
+	(void)gmtime_r(&before, &day);
+	(void)strftime(text, sizeof text, "%Y-%m-%d", &day);
+	(void)printf("%s of what was stored before %s (UTC): %lld entries of %lld conversations\n",
+	             chatctl_flag(answer, "running") ? "removal under way" : "the removal has ended", text,
+	             static_cast<long long>(chatctl_number(answer, "entries")),
+	             static_cast<long long>(chatctl_number(answer, "conversations")));
+	if (failures)
+		(void)printf("%lld could not be done by the store; give the order again\n",
+		             static_cast<long long>(failures));
+}
+
+const struct chatctl_verb chatctl_purge_verbs[] = {
+	{"purge before", "DATE", "remove what was stored before YYYY-MM-DD", CS_MSGID_PURGE, 1, 1, chatctl_read_day,
+         chatctl_show_purge},
+	{"purge status", "", "how far that has come", CS_MSGID_PURGE, 0, 0, nullptr, chatctl_show_purge},
+	{},
+};
