@@ -226,7 +226,7 @@ transport_others += haproxy haproxy_web public_address tls websocket
 # addresses and memory, below all transports;
 transport_others += addresses slow_readers
 # the process, its start, its pages and its memory;
-transport_others += admin bans control control_attack drain followers idle_memory inherit invites logs operate prometheus replace_ours replace_plugin replace_refused sink slow_start watchdog watchdog_mysql
+transport_others += admin bans control control_attack drain followers group_verbs idle_memory inherit invites logs operate prometheus replace_ours replace_plugin replace_refused sink slow_start watchdog watchdog_mysql
 # the store and its files;
 transport_others += backup erased mysql retention store_lock store_verbs
 # the bus.

@@ -16,6 +16,9 @@ reload
 drain
 notice
 group list
+group show
+group dissolve
+group keep
 invite create
 invite list
 invite revoke
@@ -26,7 +29,10 @@ backup
 restore
 check
 export
-import'
+import
+mute
+purge before
+purge status'
 	local options='-s --socket -t --timeout --json -V --version -h --help'
 	local word=${COMP_WORDS[COMP_CWORD]} verb='' first second seconds='' i
 
