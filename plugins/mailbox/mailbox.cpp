@@ -177,6 +177,8 @@ static int mailbox_start(const cs_host *host, cs_self *self, const void *conf, v
 	m->hints_are_complete = host->store_is_exclusive(self) != 0;
 	mailbox_stash_start(m.get(), mailbox_incoming_heard);
 	mailbox_catch_up_start(m.get());
+	m->clock.begun = host->now();
+	m->clock.begun_monotonic = host->monotonic();
 	mailbox_retention_start(m.get());
 	mailbox_follow_start(m.get());
 	*state_r = m.release();

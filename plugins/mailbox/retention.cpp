@@ -22,6 +22,7 @@ constexpr int64_t mailbox_retention_first_most = 60000; /* ms */
 constexpr int64_t mailbox_retention_rest_most = 3600000, mailbox_retention_rest_least = 1000;
 constexpr int64_t mailbox_retention_rest_part = 24;
 constexpr int64_t mailbox_retention_day = INT64_C(24) * 3600 * 1000;
+constexpr int64_t mailbox_retention_ahead_most = 3600000; /* ms that this node's clock may be ahead of another */
 
 static void mailbox_retention_step(void *state, void *);
 
@@ -38,6 +39,7 @@ struct mailbox_retention_work {
 	mailbox_retention_phase phase;
 	int64_t begun; /* ms, monotonic */
 	retention_look look;
+	retention_clock clock; /* of RETENTION_LOOK */
 	retention_purge purge;
 	bool more = false; /* of RETENTION_SHRINK */
 };
@@ -46,8 +48,12 @@ static int mailbox_retention_run(cs_db *db, void *arg)
 {
 	mailbox_retention_work *work = static_cast<mailbox_retention_work *>(arg);
 
+	int result;
+
 	switch (work->phase) {
-	case RETENTION_LOOK: return retention_find(db, &work->look);
+	case RETENTION_LOOK:
+		result = retention_read_clock(db, &work->clock);
+		return result ? result : retention_find(db, &work->look);
 	case RETENTION_REMOVE: return retention_remove(db, &work->purge);
 	case RETENTION_SHRINK: return retention_shrink(db, mailbox_retention_pages, &work->more);
 	}
@@ -94,6 +100,47 @@ static void mailbox_retention_end_round(mailbox *m)
 	mailbox_retention_plan(m, mailbox_retention_rest(m));
 }
 
+/* ---- the clock of this node */
+
+/* A clock that was set ahead while the server ran, or before it started: then the newest entry seems to be old. A server
+ * that was off for days looks the same. An operator gets a day to see the warning. */
+static bool mailbox_retention_has_leapt(mailbox *m, const retention_clock &clock)
+{
+	mailbox_clock *own = &m->clock;
+	const int64_t now = m->host->now(), monotonic = m->host->monotonic();
+	const int64_t ran = monotonic - own->begun_monotonic;
+	const bool first = !own->looked && clock.newest && own->begun - clock.newest > mailbox_retention_day;
+	const bool leapt = now - own->begun - ran > mailbox_retention_ahead_most;
+
+	own->looked = true;
+	if (first || leapt)
+		own->not_before = monotonic + mailbox_retention_day;
+	if (leapt) {
+		own->begun = now;
+		own->begun_monotonic = monotonic;
+	}
+	return monotonic < own->not_before;
+}
+
+/* Whether nothing may be removed now. Logs it once. */
+static bool mailbox_retention_must_wait(mailbox *m, const retention_clock &clock)
+{
+	const int64_t now = m->host->now();
+	const bool ahead = clock.database && now - clock.database > mailbox_retention_ahead_most;
+	const bool waits = ahead || (!clock.database && mailbox_retention_has_leapt(m, clock));
+
+	if (waits && !m->clock.warned)
+		m->host->log(
+			m->self, CS_LOG_WARNING,
+			ahead ? "the clock is ahead of the database's, so old entries are not removed: set it "
+				"now=%lld other=%lld"
+			      : "the newest entry is old, or the clock was set ahead, so nothing is removed for a day: "
+				"if the clock is wrong, set it now=%lld other=%lld",
+			static_cast<long long>(now), static_cast<long long>(ahead ? clock.database : clock.newest));
+	m->clock.warned = waits;
+	return waits;
+}
+
 /* What cannot be removed now is left to the next round. */
 static void mailbox_retention_pass_by(mailbox_retention *r)
 {
@@ -117,6 +164,11 @@ static void mailbox_retention_was_run(void *state, cs_conn, int result, void *ar
 	if (result) {
 		mailbox_retention_pass_by(&m->retention);
 		mailbox_retention_plan(m, mailbox_retention_again_after_failure);
+		return;
+	}
+	if (work->phase == RETENTION_LOOK && mailbox_retention_must_wait(m, work->clock)) {
+		m->retention = {};
+		mailbox_retention_plan(m, mailbox_retention_rest(m));
 		return;
 	}
 	mailbox_retention_take(&m->retention, work.get());

@@ -323,6 +323,14 @@ struct mailbox_follow {
 	uint64_t last_id = 0;
 };
 
+/* Whether this node's clock can be trusted: with one that is ahead, retention would remove what is not old. */
+struct mailbox_clock {
+	int64_t begun = 0, begun_monotonic = 0; /* ms; the start of the instance */
+	int64_t not_before = 0; /* ms, monotonic: until then nothing is removed */
+	bool looked = false; /* the newest entry of the time before the start was looked at */
+	bool warned = false;
+};
+
 struct mailbox {
 	const cs_host *host = nullptr;
 	cs_self *self = nullptr;
@@ -339,6 +347,7 @@ struct mailbox {
 	mailbox_cursors cursors;
 	mailbox_catch_up catch_up;
 	mailbox_retention retention;
+	mailbox_clock clock;
 	mailbox_follow follow;
 };
 

@@ -62,6 +62,21 @@ int retention_find(cs_db *db, retention_look *look)
 	return 0;
 }
 
+/* SQLite's bodies lie in the order in which they were stored. MySQL has no such order, but it has a clock. */
+int retention_read_clock(cs_db *db, retention_clock *clock_r)
+{
+	const bool mysql = db->driver->dialect == CS_DB_MYSQL;
+	uint64_t ms = 0;
+	const int result = sql_run(db,
+	                           mysql ? "SELECT CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS UNSIGNED)"
+	                                 : "SELECT created FROM body ORDER BY id DESC LIMIT 1",
+	                           {}, sql_row_number, &ms);
+
+	*clock_r = {};
+	(mysql ? clock_r->database : clock_r->newest) = static_cast<int64_t>(ms);
+	return result;
+}
+
 static int retention_find_group(cs_db *db, uint64_t group, bool *is_there_r)
 {
 	const std::string text = dialect_join(

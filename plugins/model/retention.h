@@ -39,6 +39,15 @@ struct retention_look {
 /* Sets what is marked "out". Reader. */
 [[nodiscard]] int retention_find(cs_db *db, retention_look *look);
 
+/* What tells whether a node's clock is right. */
+struct retention_clock {
+	int64_t newest = 0; /* ms; created of the entry that was stored last; 0: there is none, or it cannot be found */
+	int64_t database = 0; /* ms; the clock of the database; 0: it is that of the node */
+};
+
+/* Reader. */
+[[nodiscard]] int retention_read_clock(cs_db *db, retention_clock *clock_r);
+
 /* One step in one conversation. */
 struct retention_purge {
 	uint64_t conversation = 0;

@@ -47,6 +47,9 @@ struct memory_log {
 	uint64_t last_conversation = 0;
 	size_t cursor_statements = 0;
 	size_t row_statements = 0; /* that read messages */
+	int64_t newest = 0, database = 0; /* the clocks that retention reads */
+	bool is_old = false; /* retention finds something */
+	size_t removals = 0; /* that retention has asked for */
 	std::function<void()> before_rows; /* runs once, before messages are read next */
 };
 
