@@ -4,15 +4,16 @@
 
 static constexpr int64_t hour = 3600000, day = 24 * hour;
 
-/* A stage whose retention finds something old in each round. */
-static stage *open_old(void **state, int64_t newest, int64_t database)
+/* A stage whose retention finds something old in each round. How old the newest entry is, and how far the database's
+ * clock is behind; -1: there is none. */
+static stage *open_old(void **state, int64_t newest_age, int64_t database_behind)
 {
 	static constexpr mailbox_conf conf = {0, 0, 250, 30 * day, 0};
 	stage *st = stage_open(state, 1, conf);
 
 	st->log.is_old = true;
-	st->log.newest = newest;
-	st->log.database = database;
+	st->log.newest = newest_age < 0 ? 0 : fake_clock - newest_age;
+	st->log.database = database_behind < 0 ? 0 : fake_clock - database_behind;
 	return st;
 }
 
@@ -28,7 +29,7 @@ static void pass(stage *st, int hours, bool database_too = false)
 
 static void what_is_old_is_removed_by_a_clock_that_fits(void **state)
 {
-	stage *st = open_old(state, fake_clock - hour, 0);
+	stage *st = open_old(state, hour, -1);
 
 	pass(st, 2);
 	assert_true(st->log.removals > 0);
@@ -37,7 +38,7 @@ static void what_is_old_is_removed_by_a_clock_that_fits(void **state)
 /* It is wrong, or the server was off for long. */
 static void a_clock_far_ahead_of_the_newest_entry_removes_nothing_for_a_day(void **state)
 {
-	stage *st = open_old(state, fake_clock - 60 * day, 0);
+	stage *st = open_old(state, 60 * day, -1);
 
 	pass(st, 23);
 	assert_int_equal(st->log.removals, 0);
@@ -47,7 +48,7 @@ static void a_clock_far_ahead_of_the_newest_entry_removes_nothing_for_a_day(void
 
 static void a_store_without_entries_is_no_reason_to_wait(void **state)
 {
-	stage *st = open_old(state, 0, 0);
+	stage *st = open_old(state, -1, -1);
 
 	pass(st, 2);
 	assert_true(st->log.removals > 0);
@@ -55,7 +56,7 @@ static void a_store_without_entries_is_no_reason_to_wait(void **state)
 
 static void a_clock_ahead_of_the_database_removes_nothing_until_it_is_set(void **state)
 {
-	stage *st = open_old(state, 0, fake_clock - 2 * hour);
+	stage *st = open_old(state, -1, 2 * hour);
 
 	pass(st, 48, true);
 	assert_int_equal(st->log.removals, 0);
