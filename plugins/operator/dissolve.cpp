@@ -78,6 +78,19 @@ static int operator_remove_effect(cs_db *db, cs_effect *effect, void *arg)
 
 /* ---- the end of a request */
 
+static void operator_log_dissolve(const operator_dissolve &d)
+{
+	const plugin_context &c = d.order.plugin->context;
+	const auto group = static_cast<unsigned long long>(d.order.card.id),
+		   removed = static_cast<unsigned long long>(d.removed);
+	const char *ended = d.ended ? "yes" : "no";
+
+	c.host->log(c.self, CS_LOG_INFO, "order verb=group_dissolve by=%s group=%llu removed=%llu ended=%s",
+	            d.order.peer.text, group, removed, ended);
+	c.host->audit(c.self, "order", "verb=group_dissolve peer=%s group=%llu removed=%llu ended=%s",
+	              d.order.peer.text, group, removed, ended);
+}
+
 static void operator_dissolve_answer(const operator_dissolve &d)
 {
 	const group_card &card = d.order.card;
@@ -86,8 +99,7 @@ static void operator_dissolve_answer(const operator_dissolve &d)
 
 	if (!d.removed && !d.ended && d.failure)
 		return operator_fail_group(d.order, d.failure);
-	operator_log_group(d.order, "group_dissolve",
-	                   " removed=" + std::to_string(d.removed) + (d.ended ? " ended=yes" : " ended=no"));
+	operator_log_dissolve(d);
 	operator_quote(&more, card.name);
 	more += ",\"removed\":" + std::to_string(d.removed) + ",\"left\":" + std::to_string(left) +
 	        ",\"ended\":" + (d.ended ? "true" : "false");

@@ -53,14 +53,29 @@ void operator_fail_group(const operator_group_order &order, int outcome)
 	}
 }
 
-void operator_log_group(const operator_group_order &order, const char *verb, const std::string &more)
+/* A line for the log and one for the audit log. */
+static void operator_log_keep(const operator_group_order &order)
 {
 	const plugin_context &c = order.plugin->context;
 	const auto group = static_cast<unsigned long long>(order.card.id);
+	const auto keep = static_cast<long long>(order.ms);
 
-	c.host->log(c.self, CS_LOG_INFO, "order verb=%s by=%s group=%llu%s", verb, order.peer.text, group,
-	            more.c_str());
-	c.host->audit(c.self, "order", "verb=%s peer=%s group=%llu%s", verb, order.peer.text, group, more.c_str());
+	c.host->log(c.self, CS_LOG_INFO, "order verb=group_keep by=%s group=%llu keep_ms=%lld", order.peer.text, group,
+	            keep);
+	c.host->audit(c.self, "order", "verb=group_keep peer=%s group=%llu keep_ms=%lld", order.peer.text, group, keep);
+}
+
+static void operator_log_mute(const operator_group_order &order)
+{
+	const plugin_context &c = order.plugin->context;
+	const auto group = static_cast<unsigned long long>(order.card.id),
+		   account = static_cast<unsigned long long>(order.account);
+	const auto until = static_cast<long long>(order.ms);
+
+	c.host->log(c.self, CS_LOG_INFO, "order verb=group_mute by=%s group=%llu account=%llu until=%lld",
+	            order.peer.text, group, account, until);
+	c.host->audit(c.self, "order", "verb=group_mute peer=%s group=%llu account=%llu until=%lld", order.peer.text,
+	              group, account, until);
 }
 
 static void operator_add_member(std::string *out, const char *key, uint64_t number)
@@ -234,7 +249,7 @@ static void operator_keep_is_set(void *, cs_conn conn, int result, void *arg)
 
 	if (result)
 		return operator_fail_group(*order, result);
-	operator_log_group(*order, "group_keep", " keep_ms=" + std::to_string(order->ms));
+	operator_log_keep(*order);
 	operator_add_word(&more, "groupname", order->card.name);
 	operator_done(order->plugin->context, conn, order->request, more + ",\"keep\":" + std::to_string(order->ms));
 }
@@ -293,8 +308,7 @@ static void operator_mute_is_done(void *arg, int result, uint64_t seq, const cs_
 
 	if (result && result != CS_EFFECT_IS_THERE)
 		return operator_fail_group(*order, result);
-	operator_log_group(*order, "group_mute",
-	                   " account=" + std::to_string(order->account) + " until=" + std::to_string(order->ms));
+	operator_log_mute(*order);
 	operator_add_word(&more, "groupname", order->card.name);
 	operator_add_member(&more, "account", order->account);
 	operator_add_member(&more, "until", static_cast<uint64_t>(order->ms));

@@ -99,9 +99,6 @@ int operator_on_group_mute(void *state, const cs_frame *frame);
 [[nodiscard]] int operator_get_group(const plugin_context &context, const cs_frame *frame, group_named *named_r);
 /* As operator_fail, for an outcome of the model or the mailbox, too. */
 void operator_fail_group(const operator_group_order &order, int outcome);
-/* A line for the log and one for the audit log: this order was carried out on the group. more: further pairs, with a
- * leading space. */
-void operator_log_group(const operator_group_order &order, const char *verb, const std::string &more);
 
 /* ---- dissolve.cpp */
 

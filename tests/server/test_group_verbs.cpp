@@ -90,7 +90,7 @@ static void a_mute_by_an_operator_is_an_entry_that_all_members_get(void **state)
 	(void)order(o, CS_MSGID_GROUP_MUTE, group, ",\"account\":1000000,\"ms\":60000", CS_ERRNO_NO_SUCH_USER);
 	(void)order(o, CS_MSGID_GROUP_MUTE, 1000000, ",\"account\":0,\"ms\":1", CS_ERRNO_NO_SUCH_GROUP);
 	check_wait("the audit line", [s] {
-		return check_read_file(s->folder + "/audit.log").find("verb=group_mute") != std::string::npos;
+		return check_read_file(s->folder + "/audit.log").find("verb=group_mute peer=operator:") != std::string::npos;
 	});
 }
 

@@ -37,8 +37,8 @@ static void chatctl_show_purge(const cJSON *answer, bool)
 	}
 	(void)gmtime_r(&before, &day);
 	(void)strftime(text, sizeof text, "%Y-%m-%d", &day);
-	(void)printf("%s of what was stored before %s (UTC): %lld entries of %lld conversations\n",
-	             chatctl_flag(answer, "running") ? "removal under way" : "the removal has ended", text,
+	(void)printf("purge of what was stored before %s (UTC): %s, %lld entries of %lld conversations\n", text,
+	             chatctl_flag(answer, "running") ? "under way" : "it has ended",
 	             static_cast<long long>(chatctl_number(answer, "entries")),
 	             static_cast<long long>(chatctl_number(answer, "conversations")));
 	if (failures)
