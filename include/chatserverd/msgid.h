@@ -52,6 +52,14 @@
 	X(RELOAD, 908, O)                                                                                              \
 	X(LIMITS, 909, O)                                                                                              \
 	X(NOTIFY, 910, O)                                                                                              \
+	X(ACCOUNT_ADD, 920, O)                                                                                         \
+	X(ACCOUNT_PASSWORD, 921, O)                                                                                    \
+	X(ACCOUNT_LOCK, 922, O)                                                                                        \
+	X(ACCOUNT_UNLOCK, 923, O)                                                                                      \
+	X(ACCOUNT_LIST, 924, O)                                                                                        \
+	X(ACCOUNT_SHOW, 925, O)                                                                                        \
+	X(ACCOUNT_EXPORT, 926, O)                                                                                      \
+	X(ACCOUNT_ERASE, 927, O)                                                                                       \
 	X(GROUP_LIST, 930, O)                                                                                          \
 	X(GROUP_SHOW, 931, O)                                                                                          \
 	X(GROUP_DISSOLVE, 932, O)                                                                                      \

@@ -147,9 +147,20 @@ static int login_attempt_refuse_token(login_plugin *p, const attempt *a)
 	return attempt_refuse(p, a, CS_ERRNO_REFUSED, "this token is not good (any more); log in with the password");
 }
 
-/* false: it was refused, because the proof that it came with is not good any more. */
+/* Told only to who has proved to be the account. The token is good again when the account is free. */
+static void login_attempt_refuse_locked(login_plugin *p, const attempt *a)
+{
+	login_log_refused(p, &p->locked_limit, a->id, a->peer, "locked");
+	attempt_fail(p, a, CS_ERRNO_REFUSED, "this account is locked");
+}
+
+/* false: it was refused, because the proof that it came with is not good any more, or the account is locked. */
 static bool login_attempt_is_good(login_plugin *p, attempt *a, int result, const device_login &login)
 {
+	if (result == 0 && login.is_locked) {
+		login_attempt_refuse_locked(p, a);
+		return false;
+	}
 	if (a->token_text.empty()) {
 		if (result == 0 && login.is_void)
 			attempt_fail(p, a, CS_ERRNO_BUSY,
@@ -317,7 +328,7 @@ static void login_attempt_found(void *state, cs_conn conn, int result, void *arg
 	login_plugin *p = static_cast<login_plugin *>(state);
 	const plugin_context &c = p->context;
 
-	a->known = result == 0;
+	a->known = result == 0 && !a->user.password.empty(); /* nobody can prove to be who was erased */
 	if (a->known) {
 		a->id = a->user.id;
 		a->series = user_series_of(a->user.series, !a->device.empty());

@@ -181,6 +181,10 @@ static const cs_route login_routes[] = {
 	{CS_MSGID_INVITE_CREATE, "invite_create", login_on_invite_create, CS_ROUTE_OPERATOR, 0},
 	{CS_MSGID_INVITE_LIST, "invite_list", login_on_invite_list, CS_ROUTE_OPERATOR, 0},
 	{CS_MSGID_INVITE_REVOKE, "invite_revoke", login_on_invite_revoke, CS_ROUTE_OPERATOR, 0},
+	{CS_MSGID_ACCOUNT_ADD, "account_add", login_on_account_add, CS_ROUTE_OPERATOR, 0},
+	{CS_MSGID_ACCOUNT_PASSWORD, "account_password", login_on_account_password, CS_ROUTE_OPERATOR, 0},
+	{CS_MSGID_ACCOUNT_LOCK, "account_lock", login_on_account_lock, CS_ROUTE_OPERATOR, 0},
+	{CS_MSGID_ACCOUNT_UNLOCK, "account_unlock", login_on_account_unlock, CS_ROUTE_OPERATOR, 0},
 	{0, nullptr, nullptr, 0, 0},
 };
 

@@ -54,9 +54,10 @@ struct login_session {
 	bool has_token = false; /* its client keeps a token */
 };
 
-/* A password that was changed here just now. */
+/* An account whose password was changed here just now, or which was locked. */
 struct login_former {
 	user_series series; /* sessions of earlier ones end */
+	bool is_locked = false; /* all end */
 	int64_t until = 0; /* monotonic, ms; then it is forgotten */
 };
 
@@ -68,7 +69,7 @@ struct login_plugin {
 	void *mailbox_context = nullptr;
 	password_hash dummy; /* fits no password; of the current cost */
 	/* Of the log lines about refused logins. */
-	login_log_limit wrong_limit, early_limit, online_limit, devices_limit;
+	login_log_limit wrong_limit, early_limit, online_limit, devices_limit, locked_limit;
 	std::string store; /* the text of the store; empty: it was not read yet */
 	std::vector<token_key_row> keys; /* see secrets.h */
 	std::unordered_map<cs_conn, login_session> sessions; /* from the claim on */
@@ -93,6 +94,11 @@ int login_on_set_password(void *state, const cs_frame *frame);
 int login_on_invite_create(void *state, const cs_frame *frame);
 int login_on_invite_list(void *state, const cs_frame *frame);
 int login_on_invite_revoke(void *state, const cs_frame *frame);
+/* Of operators. */
+int login_on_account_add(void *state, const cs_frame *frame);
+int login_on_account_password(void *state, const cs_frame *frame);
+int login_on_account_lock(void *state, const cs_frame *frame);
+int login_on_account_unlock(void *state, const cs_frame *frame);
 
 /* The cost of new passwords. */
 password_cost login_cost(const login_plugin *plugin);

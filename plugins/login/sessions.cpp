@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The sessions of this worker, and their ends when a password was changed or a device forgotten. */
+ * The sessions of this worker, and their ends when a password was changed, an account locked or a device forgotten. */
 #include "sessions.h"
 
 #include <algorithm>
@@ -47,9 +47,10 @@ static const login_session *login_sessions_find(const login_plugin *plugin, cs_c
 	return found == plugin->sessions.end() ? nullptr : &found->second;
 }
 
-/* ---- parcels. Their heads are 'E': the device was ended; or 'P' and two numbers of 8 bytes, low byte first: sessions
- * of named devices with a series below the first, and of device 0 below the second, end; or 'N', the connection, series
- * and device, and 1 if it has a token: from an instance that was replaced, to the one in force on its worker. */
+/* ---- parcels. Their heads are 'E': the device was ended; 'L': the account is locked; or 'P' and two numbers of 8
+ * bytes, low byte first: sessions of named devices with a series below the first, and of device 0 below the second,
+ * end; or 'N', the connection, series and device, and 1 if it has a token: from an instance that was replaced, to the
+ * one in force on its worker. */
 
 static const size_t login_sessions_head_size = 1 + 8 + 8;
 static const size_t login_sessions_new_size = 1 + 8 + 8 + 8 + 1;
@@ -107,26 +108,55 @@ static void login_sessions_route_former(const login_plugin *plugin, uint64_t acc
 	(void)plugin->context.host->route(plugin->context.self, account, CS_EVERY_DEVICE, &parcel, 0);
 }
 
+static void login_sessions_route_word(const login_plugin *plugin, uint64_t account, uint64_t device, char head)
+{
+	const cs_parcel parcel = {&head, sizeof head, nullptr};
+
+	(void)plugin->context.host->route(plugin->context.self, account, device, &parcel, 0);
+}
+
+static login_former *login_sessions_remember(login_plugin *plugin, uint64_t account)
+{
+	login_former *former = &plugin->formers[account];
+
+	former->until = plugin->context.host->monotonic() + login_sessions_former_ms;
+	return former;
+}
+
 void login_sessions_end_former(login_plugin *plugin, uint64_t account, const user_series &series)
 {
-	plugin->formers[account] = {series, plugin->context.host->monotonic() + login_sessions_former_ms};
+	login_sessions_remember(plugin, account)->series = series;
 	login_sessions_route_former(plugin, account, series);
+}
+
+void login_sessions_end_locked(login_plugin *plugin, uint64_t account)
+{
+	login_sessions_remember(plugin, account)->is_locked = true;
+	login_sessions_route_word(plugin, account, CS_EVERY_DEVICE, 'L');
+}
+
+void login_sessions_not_locked(login_plugin *plugin, uint64_t account)
+{
+	const auto found = plugin->formers.find(account);
+
+	if (found != plugin->formers.end())
+		found->second.is_locked = false;
 }
 
 void login_sessions_on_not_alone(const login_plugin *plugin, uint64_t account)
 {
 	const auto found = plugin->formers.find(account);
 
-	if (found != plugin->formers.end() && plugin->context.host->monotonic() < found->second.until)
-		login_sessions_route_former(plugin, account, found->second.series);
+	if (found == plugin->formers.end() || plugin->context.host->monotonic() >= found->second.until)
+		return;
+	login_sessions_route_former(plugin, account, found->second.series);
+	if (found->second.is_locked)
+		login_sessions_route_word(plugin, account, CS_EVERY_DEVICE, 'L');
 }
 
 void login_sessions_end_device(const login_plugin *plugin, uint64_t account, uint64_t device)
 {
-	const char head = 'E';
-	const cs_parcel parcel = {&head, sizeof head, nullptr};
-
-	(void)plugin->context.host->route(plugin->context.self, account, device, &parcel, 0);
+	login_sessions_route_word(plugin, account, device, 'E');
 }
 
 /* The instance that has sent it was perhaps replaced meanwhile: then nobody else does it again. */
@@ -147,7 +177,8 @@ void login_sessions_on_routed(login_plugin *plugin, cs_conn conn, cs_account acc
 	const login_session *session = login_sessions_find(plugin, conn);
 
 	if (conn != 0 && parcel->head_size == 1)
-		(void)plugin->context.host->close(plugin->context.self, conn, "its device was ended");
+		(void)plugin->context.host->close(plugin->context.self, conn,
+		                                  head[0] == 'L' ? "the account is locked" : "its device was ended");
 	if (!session || parcel->head_size != login_sessions_head_size || head[0] != 'P')
 		return;
 	login_sessions_note_former(plugin, account, head);
@@ -196,7 +227,8 @@ static void login_sessions_were_looked_up(void *state, cs_conn, int result, void
 		if (check->is_over[i] &&
 		    login_sessions_is_same(login_sessions_find(p, check->conns[i]), check->sessions[i]))
 			(void)p->context.host->close(p->context.self, check->conns[i],
-			                             "its device was ended or the password changed");
+			                             "its device was ended, the password changed or the account "
+			                             "locked");
 	login_sessions_check_more(p);
 }
 

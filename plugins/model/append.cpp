@@ -299,6 +299,10 @@ static int model_append_event(append_batch *b, message_append *item)
 	int result = model_find_repeats(b, false);
 	if (result || item->repeated || item->outcome)
 		return result;
+	if (target->kind == CONVERSATION_PAIR && (target->flags & pair_erased_flag(item->sender, item->to))) {
+		item->outcome = MODEL_NONE;
+		return 0;
+	}
 	if (target->ended)
 		item->conversation = 0;
 	item->seq = target->last_seq + 1;

@@ -138,11 +138,12 @@ static int model_id_take(void *arg, const cs_db_value *columns, size_t)
 	return 0;
 }
 
-/* Removes the pairs whose accounts do not both exist. Locks the accounts, in the order of their ids, so that nobody
+/* Removes the pairs whose accounts do not both exist, or were erased. Locks the accounts, in the order of their ids, so that nobody
  * changes what they say of each other before the pairs are there. */
 static int model_drop_pairs_of_nobody(append_batch *b, std::vector<append_target *> *pairs)
 {
-	const std::string head = dialect_join({"SELECT id FROM account", dialect_by_id(b->db), " WHERE id IN ("});
+	const std::string head =
+		dialect_join({"SELECT id FROM account", dialect_by_id(b->db), " WHERE locked < 2 AND id IN ("});
 	const std::string tail = dialect_join({") ORDER BY id", dialect_for_share(b->db)});
 	std::vector<cs_db_value> values;
 	std::vector<uint64_t> ids, known;
@@ -414,7 +415,7 @@ void append_judge(append_batch *b)
 
 		b->target_of.push_back(target);
 		item->conversation = target->locked ? target->id : 0;
-		if (!target->locked || target->ended)
+		if (!target->locked || target->ended || (target->flags & (PAIR_LOW_ERASED | PAIR_HIGH_ERASED)))
 			item->outcome = target->unwanted ? MODEL_UNWANTED : MODEL_NONE;
 		else if (item->kind == CONVERSATION_GROUP)
 			model_judge_member(b, item);

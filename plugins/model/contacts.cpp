@@ -16,6 +16,11 @@ unsigned pair_wrote_flag(uint64_t account, uint64_t other)
 	return account <= other ? PAIR_LOW_WROTE : PAIR_HIGH_WROTE;
 }
 
+unsigned pair_erased_flag(uint64_t account, uint64_t other)
+{
+	return account <= other ? PAIR_LOW_ERASED : PAIR_HIGH_ERASED;
+}
+
 unsigned pair_contact_flags(uint64_t account, uint64_t other, bool listed, bool blocked)
 {
 	const bool is_low = account <= other;
@@ -30,6 +35,8 @@ unsigned pair_contact_flags(uint64_t account, uint64_t other, bool listed, bool 
 
 bool pair_lets_write(unsigned flags, uint64_t sender, uint64_t to, bool strangers_may)
 {
+	if (flags & (PAIR_LOW_ERASED | PAIR_HIGH_ERASED))
+		return false;
 	if (sender == to)
 		return true;
 	if (flags & pair_contact_flags(to, sender, false, true))
@@ -107,7 +114,8 @@ static int contacts_count_take(void *arg, const cs_db_value *, size_t)
 static int contacts_lock(cs_db *db, uint64_t account, uint64_t other)
 {
 	const std::string select =
-		dialect_join({"SELECT id FROM account WHERE id = ? OR id = ? ORDER BY id", dialect_for_update(db)});
+		dialect_join({"SELECT id FROM account WHERE id IN (?, ?) AND locked < 2 ORDER BY id",
+	                      dialect_for_update(db)});
 	size_t there = 0;
 	const int result =
 		sql_run(db, select.c_str(), {sql_integer(account), sql_integer(other)}, contacts_count_take, &there);
@@ -135,7 +143,7 @@ static int contacts_store_flags(cs_db *db, const contact_change &change, contact
 {
 	const unsigned mask = pair_contact_flags(change.account, change.other, true, true);
 	const unsigned all = PAIR_LOW_BLOCKS | PAIR_HIGH_BLOCKS | PAIR_LOW_LISTS | PAIR_HIGH_LISTS | PAIR_LOW_WROTE |
-	                     PAIR_HIGH_WROTE;
+	                     PAIR_HIGH_WROTE | PAIR_LOW_ERASED | PAIR_HIGH_ERASED;
 
 	return sql_run(db, "UPDATE conversation SET flags = (flags & ?) | ? WHERE low = ? AND high = ?",
 	               {sql_integer(all & ~mask),

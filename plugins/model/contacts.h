@@ -22,11 +22,15 @@ enum pair_flag {
 	PAIR_LOW_LISTS = 4,
 	PAIR_HIGH_LISTS = 8,
 	PAIR_LOW_WROTE = 16,
-	PAIR_HIGH_WROTE = 32
+	PAIR_HIGH_WROTE = 32,
+	PAIR_LOW_ERASED = 64,
+	PAIR_HIGH_ERASED = 128 /* no message is added any more; the other may still recall one */
 };
 
 /* The flag that says that account has written to other. */
 [[nodiscard]] unsigned pair_wrote_flag(uint64_t account, uint64_t other);
+/* The flag that says that account was erased, in its pair with other. */
+[[nodiscard]] unsigned pair_erased_flag(uint64_t account, uint64_t other);
 /* The flags for a row of the table contact. */
 [[nodiscard]] unsigned pair_contact_flags(uint64_t account, uint64_t other, bool listed, bool blocked);
 /* Whether `to` takes what sender says. strangers_may: also if `to` neither lists the sender nor has written to it. Any

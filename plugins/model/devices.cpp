@@ -275,7 +275,7 @@ static int device_choose_named(cs_db *db, std::span<device_login *const> logins)
 	device_by_account found;
 
 	std::copy_if(logins.begin(), logins.end(), std::back_inserter(named), [](const device_login *login) {
-		return !login->name.empty() && login->user.generation != 0 && !login->is_void;
+		return !login->name.empty() && login->user.generation != 0 && !login->is_void && !login->is_locked;
 	});
 	for (const device_login *login : named)
 		accounts.insert(login->user.account);
@@ -300,7 +300,8 @@ static int device_write(cs_db *db, std::span<device_login *const> logins)
 
 	std::sort(sorted.begin(), sorted.end(), device_key_is_lower);
 	for (const device_login *login : sorted) {
-		if (login->user.generation == 0 || login->is_void || login->full || login->wait_ms > 0)
+		if (login->user.generation == 0 || login->is_void || login->is_locked || login->full ||
+		    login->wait_ms > 0)
 			continue;
 		const auto now = sql_integer(static_cast<uint64_t>(login->seen));
 
@@ -327,8 +328,10 @@ int device_log_in(cs_db *db, std::span<device_login *const> logins)
 		users.push_back(&login->user);
 	}
 	result = user_next_generations(db, users);
-	for (device_login *login : logins)
+	for (device_login *login : logins) {
 		login->is_void = login->series != user_series_of(login->user.series, !login->name.empty());
+		login->is_locked = !login->is_void && login->user.locked != USER_FREE;
+	}
 	if (!result)
 		result = device_choose_named(db, logins);
 	return result ? result : device_write(db, logins);
@@ -352,7 +355,8 @@ static int device_read_series(cs_db *db, const std::set<uint64_t> &accounts, dev
 	for (const uint64_t account : accounts)
 		ids.push_back(sql_integer(account));
 	return sql_run_many(db,
-	                    {"SELECT id, series, unnamed_series FROM account WHERE id IN (", "?", ", ", ")", 1, true},
+	                    {"SELECT id, series, unnamed_series FROM account WHERE locked = 0 AND id IN (", "?", ", ",
+	                     ")", 1, true},
 	                    ids, device_series_take, found);
 }
 
@@ -372,11 +376,12 @@ int device_session_over(cs_db *db, const device_session &session, bool *is_over_
 	const cs_db_value account = sql_integer(session.reader.account), number = sql_integer(session.reader.device);
 	uint64_t series = session.series + 1; /* if there is no row, it is over */
 	const int result = session.reader.device == 0
-	                           ? sql_run(db, "SELECT series + unnamed_series FROM account WHERE id = ?", {account},
+	                           ? sql_run(db, "SELECT series + unnamed_series FROM account WHERE id = ? AND locked = 0",
+	                                     {account},
 	                                     sql_row_number, &series)
 	                           : sql_run(db,
 	                                     "SELECT a.series FROM account a JOIN device d ON d.account = a.id"
-	                                     " WHERE a.id = ? AND d.number = ?",
+	                                     " WHERE a.id = ? AND a.locked = 0 AND d.number = ?",
 	                                     {account, number}, sql_row_number, &series);
 
 	*is_over_r = series != session.series;

@@ -39,6 +39,7 @@ struct device_login {
 	bool by_token = false;
 	uint64_t token_number = 0; /* the device of the token */
 
+	bool is_locked = false; /* so is the account: the device has no number */
 	bool is_void = false; /* the series is over, or the token's device is not there: the device has no number */
 	uint64_t number = 0;
 	int64_t seen = 0; /* what is written as last_seen: now, or little more */
@@ -66,7 +67,8 @@ struct device_session {
 	uint64_t series = 0;
 };
 
-/* Whether the session must end: its device is not there any more, or the series has ended. One statement. Reader. */
+/* Whether the session must end: its device is not there any more, the series has ended, or the account is locked. One
+ * statement. Reader. */
 [[nodiscard]] int device_session_over(cs_db *db, const device_session &session, bool *is_over_r);
 /* The same for many, in few statements: is_over_r[i] is 1 or 0. Reader. */
 [[nodiscard]] int device_over(cs_db *db, std::span<const device_session> sessions,

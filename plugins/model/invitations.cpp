@@ -48,7 +48,7 @@ static int invitations_read(cs_db *db, const group_act &act, uint64_t account, i
 	               "SELECT c.invite_only, a.role, u.id, o.banned, o.left_seq, i.account"
 	               " FROM conversation c"
 	               " LEFT JOIN member a ON a.conversation = c.id AND a.account = ? AND a.left_seq IS NULL"
-	               " LEFT JOIN account u ON u.id = ?"
+	               " LEFT JOIN account u ON u.id = ? AND u.locked < 2"
 	               " LEFT JOIN member o ON o.conversation = c.id AND o.account = u.id"
 	               " LEFT JOIN invitation i ON i.conversation = c.id AND i.account = u.id"
 	               " WHERE c.id = ? AND c.kind = 1 AND c.members > 0",

@@ -121,7 +121,8 @@ static int roles_check_account(cs_db *db, uint64_t account)
 {
 	bool there = false;
 	const int result =
-		sql_run(db, "SELECT 1 FROM account WHERE id = ?", {sql_integer(account)}, sql_row_exists, &there);
+		sql_run(db, "SELECT 1 FROM account WHERE id = ? AND locked < 2", {sql_integer(account)}, sql_row_exists,
+	                &there);
 
 	if (result)
 		return result;

@@ -13,6 +13,11 @@ struct user_row {
 	bool there;
 };
 
+static user_lock_state users_lock_state_of(const cs_db_value &column)
+{
+	return static_cast<user_lock_state>(std::min<uint64_t>(sql_number_of(column), USER_ERASED));
+}
+
 static int users_user_take(void *arg, const cs_db_value *columns, size_t)
 {
 	user_row *row = static_cast<user_row *>(arg);
@@ -21,6 +26,7 @@ static int users_user_take(void *arg, const cs_db_value *columns, size_t)
 	row->found->name = sql_text_of(columns[1]);
 	row->found->password = sql_text_of(columns[2]);
 	row->found->series = {sql_number_of(columns[3]), sql_number_of(columns[4])};
+	row->found->locked = users_lock_state_of(columns[5]);
 	row->there = true;
 	return 1;
 }
@@ -37,20 +43,21 @@ static int users_find(cs_db *db, const char *text, const cs_db_value &value, use
 
 int user_find(cs_db *db, uint64_t id, user *user_r)
 {
-	return users_find(db, "SELECT id, name, password, series, unnamed_series FROM account WHERE id = ?",
+	return users_find(db, "SELECT id, name, password, series, unnamed_series, locked FROM account WHERE id = ?",
 	                  sql_integer(id), user_r);
 }
 
 int user_find_name(cs_db *db, std::string_view name, user *user_r)
 {
-	return users_find(db, "SELECT id, name, password, series, unnamed_series FROM account WHERE name = ?",
+	return users_find(db, "SELECT id, name, password, series, unnamed_series, locked FROM account WHERE name = ?",
 	                  sql_text(name), user_r);
 }
 
 int user_find_id(cs_db *db, std::string_view name, uint64_t *id_r)
 {
 	*id_r = 0;
-	const int result = sql_run(db, "SELECT id FROM account WHERE name = ?", {sql_text(name)}, sql_row_number, id_r);
+	const int result = sql_run(db, "SELECT id FROM account WHERE name = ? AND locked < 2", {sql_text(name)},
+	                           sql_row_number, id_r);
 
 	if (result)
 		return result;
@@ -119,6 +126,20 @@ int user_set_password(cs_db *db, uint64_t id, std::string_view was, std::string_
 	               users_series_take, series_r);
 }
 
+int user_replace_password(cs_db *db, uint64_t id, std::string_view hash, user_series *series_r)
+{
+	const int result =
+		sql_run(db, "UPDATE account SET password = ?, series = series + 1 WHERE id = ? AND locked < 2",
+	                {sql_text(hash), sql_integer(id)});
+
+	if (result)
+		return result;
+	if (db->driver->affected(db) != 1)
+		return MODEL_NONE;
+	return sql_run(db, "SELECT series, unnamed_series FROM account WHERE id = ?", {sql_integer(id)},
+	               users_series_take, series_r);
+}
+
 int user_void_unnamed(cs_db *db, uint64_t id)
 {
 	return sql_run(db, "UPDATE account SET unnamed_series = unnamed_series + 1 WHERE id = ?", {sql_integer(id)});
@@ -131,12 +152,27 @@ int user_lock(cs_db *db, uint64_t id)
 	return sql_run(db, select.c_str(), {sql_integer(id)});
 }
 
+/* MySQL does not count a row that was so already. */
+int user_set_locked(cs_db *db, uint64_t id, bool is_locked, std::string_view reason)
+{
+	const std::string select =
+		std::string("SELECT 1 FROM account WHERE id = ? AND locked < 2") + dialect_for_update(db);
+	bool is_there = false;
+	const int result = sql_run(db, select.c_str(), {sql_integer(id)}, sql_row_exists, &is_there);
+
+	if (result || !is_there)
+		return result ? result : int{MODEL_NONE};
+	return sql_run(db, "UPDATE account SET locked = ?, lock_reason = ? WHERE id = ?",
+	               {sql_integer(is_locked ? USER_LOCKED : USER_FREE), sql_text(is_locked ? reason : ""),
+	                sql_integer(id)});
+}
+
 static bool users_login_less(const user_login *a, const user_login *b)
 {
 	return a->account < b->account;
 }
 
-/* Columns: id, generation, series, unnamed_series, name. arg: logins of different accounts, sorted. */
+/* Columns: id, generation, series, unnamed_series, name, locked. arg: logins of different accounts, sorted. */
 static int users_generation_take(void *arg, const cs_db_value *columns, size_t)
 {
 	const auto *logins = static_cast<const std::vector<user_login *> *>(arg);
@@ -149,6 +185,7 @@ static int users_generation_take(void *arg, const cs_db_value *columns, size_t)
 	(*at)->generation = sql_number_of(columns[1]);
 	(*at)->series = {sql_number_of(columns[2]), sql_number_of(columns[3])};
 	(*at)->name = sql_text_of(columns[4]);
+	(*at)->locked = users_lock_state_of(columns[5]);
 	return 0;
 }
 
@@ -167,8 +204,8 @@ static int users_raise_generations(cs_db *db, std::vector<user_login *> *logins)
 	if (result)
 		return result;
 	return sql_run_many(db,
-	                    {"SELECT id, generation, series, unnamed_series, name FROM account WHERE id IN (", "?",
-	                     ", ", ")", 1, true},
+	                    {"SELECT id, generation, series, unnamed_series, name, locked FROM account WHERE id IN (",
+	                     "?", ", ", ")", 1, true},
 	                    ids, users_generation_take, logins);
 }
 

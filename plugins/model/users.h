@@ -25,17 +25,22 @@ static inline uint64_t user_series_of(const user_series &series, bool is_named)
 	return is_named ? series.all : series.all + series.unnamed;
 }
 
+/* Nobody logs in as an account that is not free. The tokens of one that is locked are good again when it is free. */
+enum user_lock_state { USER_FREE = 0, USER_LOCKED = 1, USER_ERASING = 2, USER_ERASED = 3 };
+
 struct user {
 	uint64_t id = 0;
 	std::string name;
-	std::string password; /* the hash's own string form */
+	std::string password; /* the hash's own string form; empty: it is being erased, or was */
 	user_series series;
+	user_lock_state locked = USER_FREE;
 };
 
 /* 0 or MODEL_NONE. Reader or writer. */
 [[nodiscard]] int user_find(cs_db *db, uint64_t id, user *user_r);
 [[nodiscard]] int user_find_name(cs_db *db, std::string_view name, user *user_r);
-/* The id of the account with exactly this name: 0 or MODEL_NONE. Reader or writer. */
+/* The id of the account with exactly this name, unless it is being erased or was: 0 or MODEL_NONE. Reader or
+ * writer. */
 [[nodiscard]] int user_find_id(cs_db *db, std::string_view name, uint64_t *id_r);
 /* The names of those of the accounts that exist. Few statements for many accounts. Reader or writer. */
 [[nodiscard]] int user_names(cs_db *db, std::span<const uint64_t> accounts, std::map<uint64_t, std::string> *names_r);
@@ -49,6 +54,9 @@ struct user {
  * next tokens. MODEL_NONE as above. Writer. */
 [[nodiscard]] int user_set_password(cs_db *db, uint64_t id, std::string_view was, std::string_view hash,
                                     user_series *series_r);
+/* The same without knowing the hash, as an operator does it. MODEL_NONE: there is no such account, or it is being erased
+ * or was. Writer. */
+[[nodiscard]] int user_replace_password(cs_db *db, uint64_t id, std::string_view hash, user_series *series_r);
 /* Voids the tokens of device 0. Writer. */
 [[nodiscard]] int user_void_unnamed(cs_db *db, uint64_t id);
 
@@ -56,12 +64,18 @@ struct user {
  * the same time. Writer. */
 [[nodiscard]] int user_lock(cs_db *db, uint64_t id);
 
+inline constexpr size_t user_reason_most = 200; /* characters */
+/* Sets USER_LOCKED with the reason, or USER_FREE. MODEL_NONE: there is no such account, or it is being erased or was.
+ * Writer. */
+[[nodiscard]] int user_set_locked(cs_db *db, uint64_t id, bool is_locked, std::string_view reason);
+
 /* A login that needs a generation; it gets 0 if there is no such account. */
 struct user_login {
 	uint64_t account = 0;
 	uint64_t generation = 0; /* out, and so are those below */
 	user_series series;
 	std::string name;
+	user_lock_state locked = USER_FREE;
 };
 
 /* Gives each login a generation that is higher than any that the account had before. Two logins of one account get two.
