@@ -25,6 +25,14 @@ std::string operator_peer(const plugin_context &context, cs_conn conn)
 	return context.host->peer(context.self, conn, &peer) == 0 ? peer.text : "";
 }
 
+void operator_log_order(const plugin_context &context, const char *verb, const char *by, uint64_t account)
+{
+	const auto id = static_cast<unsigned long long>(account);
+
+	context.host->log(context.self, CS_LOG_INFO, "order verb=%s by=%s account=%llu", verb, by, id);
+	context.host->audit(context.self, "order", "verb=%s peer=%s account=%llu", verb, by, id);
+}
+
 void operator_quote(std::string *out, std::string_view text)
 {
 	const size_t at = out->size(), size = cs_json_quote(nullptr, 0, text.data(), text.size());
@@ -33,8 +41,7 @@ void operator_quote(std::string *out, std::string_view text)
 	(void)cs_json_quote(out->data() + at, size, text.data(), text.size());
 }
 
-/* The number in a text. false: it is none. */
-static bool operator_read_next(std::string_view text, uint64_t *number_r)
+bool operator_read_number(std::string_view text, uint64_t *number_r)
 {
 	*number_r = 0;
 	if (text.empty() || text.size() > 16)
@@ -62,7 +69,7 @@ int operator_get_page(const plugin_context &context, const cs_frame *frame, oper
 	if (limit > operator_page_most)
 		return context.host->refuse(context.self, frame->conn, &frame->request, CS_ERRNO_BAD_FRAME,
 		                            "limit must be 1 to 200");
-	if (!operator_read_next(after, &page_r->after))
+	if (!operator_read_number(after, &page_r->after))
 		return context.host->refuse(context.self, frame->conn, &frame->request, CS_ERRNO_BAD_FRAME,
 		                            "after must be what the page before gave as next");
 	page_r->request = frame->request;
@@ -141,6 +148,7 @@ static int operator_start(const cs_host *host, cs_self *self, const void *, void
 	}
 	p->mailbox = static_cast<const cs_mailbox *>(table);
 	bans_start(p.get());
+	operator_erase_start(p.get());
 	*state_r = p.release();
 	return 0;
 }
@@ -151,20 +159,27 @@ static void operator_stop(void *state)
 
 	operator_backup_stop(p.get());
 	operator_purge_stop(p.get());
+	operator_erase_stop(p.get());
 }
 
 static int operator_busy(void *state)
 {
 	const operator_plugin *p = static_cast<const operator_plugin *>(state);
 
-	return p->backup || p->changes != 0 || p->purge.working;
+	return p->backup || p->changes != 0 || p->purge.working || p->erase.working;
 }
 
 /* ---- other nodes */
 
-static void operator_on_routed(void *state, cs_conn, cs_account, const cs_parcel *)
+/* For a session here: an account is erased. To the topic: the bans have changed. */
+static void operator_on_routed(void *state, cs_conn conn, cs_account, const cs_parcel *parcel)
 {
-	bans_look(static_cast<operator_plugin *>(state));
+	operator_plugin *p = static_cast<operator_plugin *>(state);
+
+	if (conn != 0)
+		operator_erase_on_routed(p, conn, parcel);
+	else
+		bans_look(p);
 }
 
 static void operator_on_cluster(void *state, cs_cluster_event)
@@ -175,6 +190,10 @@ static void operator_on_cluster(void *state, cs_cluster_event)
 static const char *const operator_needs[] = {CS_MAILBOX_SERVICE, nullptr};
 
 static const cs_route operator_routes[] = {
+	{CS_MSGID_ACCOUNT_LIST, "account_list", operator_on_account_list, CS_ROUTE_OPERATOR, 0},
+	{CS_MSGID_ACCOUNT_SHOW, "account_show", operator_on_account_show, CS_ROUTE_OPERATOR, 0},
+	{CS_MSGID_ACCOUNT_EXPORT, "account_export", operator_on_account_export, CS_ROUTE_OPERATOR, 0},
+	{CS_MSGID_ACCOUNT_ERASE, "account_erase", operator_on_account_erase, CS_ROUTE_OPERATOR, 0},
 	{CS_MSGID_GROUP_LIST, "group_list", operator_on_group_list, CS_ROUTE_OPERATOR, 0},
 	{CS_MSGID_BAN, "ban", operator_on_ban, CS_ROUTE_OPERATOR, 0},
 	{CS_MSGID_UNBAN, "unban", operator_on_unban, CS_ROUTE_OPERATOR, 0},

@@ -12,8 +12,10 @@
 #include <chatserverd/mailbox.h>
 #include <chatserverd/plugin.h>
 
+#include "../model/erasing.h"
 #include "../model/group_card.h"
 #include "../model/retention.h"
+#include "../model/users.h"
 #include "../shared/counted.h"
 #include "../shared/field.h"
 #include "bans.h"
@@ -31,6 +33,14 @@ struct operator_purge {
 	uint64_t failures = 0; /* steps that the store has not done; their conversations were passed by */
 };
 
+/* The account that this node is erasing. */
+struct operator_erasing {
+	cs_timer *timer = nullptr; /* of the next step */
+	bool working = false; /* a step is under way */
+	erasing_row row; /* account 0: none */
+	uint64_t blanked = 0; /* entries */
+};
+
 /* An instance. */
 struct operator_plugin {
 	plugin_context context;
@@ -40,6 +50,7 @@ struct operator_plugin {
 	void *mailbox_context = nullptr;
 	size_t changes = 0; /* of groups, under way through the mailbox */
 	operator_purge purge;
+	operator_erasing erase;
 };
 
 /* ---- operator.cpp */
@@ -49,6 +60,10 @@ std::string operator_peer(const plugin_context &context, cs_conn conn);
 
 /* 0, or CS_REJECT after the request was refused: verbs must carry `req`. */
 [[nodiscard]] int operator_check_req(const plugin_context &context, const cs_frame *frame);
+/* A line for the log and one for the audit log: this order was carried out. by: the peer. */
+void operator_log_order(const plugin_context &context, const char *verb, const char *by, uint64_t account);
+/* The number in a text. false: it is none. */
+[[nodiscard]] bool operator_read_number(std::string_view text, uint64_t *number_r);
 /* Appends the text as a JSON string. */
 void operator_quote(std::string *out, std::string_view text);
 
@@ -123,5 +138,20 @@ int operator_on_check(void *state, const cs_frame *frame);
 
 int operator_on_export(void *state, const cs_frame *frame);
 int operator_on_import(void *state, const cs_frame *frame);
+
+/* ---- accounts.cpp */
+
+int operator_on_account_list(void *state, const cs_frame *frame);
+int operator_on_account_show(void *state, const cs_frame *frame);
+int operator_on_account_export(void *state, const cs_frame *frame);
+/* As operator_fail; MODEL_NONE: there is no such account. */
+void operator_fail_account(const plugin_context &context, cs_conn conn, const cs_request &request, int result);
+
+/* ---- erase.cpp */
+
+int operator_on_account_erase(void *state, const cs_frame *frame);
+void operator_erase_start(operator_plugin *p);
+void operator_erase_stop(operator_plugin *p);
+void operator_erase_on_routed(const operator_plugin *p, cs_conn conn, const cs_parcel *parcel);
 
 #endif

@@ -10,7 +10,9 @@
 
 using chatctl_text_ptr = std::unique_ptr<char, function_deleter<cJSON_free>>;
 
-static const struct chatctl_verb *const chatctl_lists[] = {chatctl_server_verbs, chatctl_group_verbs, chatctl_invite_verbs, chatctl_ban_verbs, chatctl_store_verbs, chatctl_purge_verbs};
+static const struct chatctl_verb *const chatctl_lists[] = {
+	chatctl_server_verbs, chatctl_account_verbs, chatctl_group_verbs, chatctl_invite_verbs,
+	chatctl_ban_verbs,    chatctl_store_verbs,   chatctl_purge_verbs};
 
 /* ---- finding */
 
@@ -123,8 +125,7 @@ static enum chatctl_status chatctl_tell_refusal(const struct chatctl_options *op
 	return CHATCTL_REFUSED;
 }
 
-/* What is the answer's own, without what every answer has. */
-static void chatctl_print_json(cJSON *answer)
+void chatctl_print_json(cJSON *answer)
 {
 	for (const char *key : {"msgid", "of", "req", "errno", "more", "next"})
 		cJSON_DeleteItemFromObjectCaseSensitive(answer, key);

@@ -31,6 +31,7 @@ struct chatctl_verb {
 
 /* Each list ends with a name that is null. */
 extern const struct chatctl_verb chatctl_server_verbs[];
+extern const struct chatctl_verb chatctl_account_verbs[];
 extern const struct chatctl_verb chatctl_group_verbs[];
 extern const struct chatctl_verb chatctl_invite_verbs[];
 extern const struct chatctl_verb chatctl_ban_verbs[];
@@ -46,8 +47,10 @@ extern const struct chatctl_verb chatctl_purge_verbs[];
 /* A line for each verb, for the help. */
 void chatctl_print_verbs(void);
 
-/* For `run` of a verb. Sends the request and reads its answer. Null: none, or a refusal; it was explained, and
- * *status_r is what chatctl ends with. */
+/* For `run` of a verb. Prints what is the answer's own as one JSON document; the rest is removed from it. */
+void chatctl_print_json(cJSON *answer);
+/* For `run` of a verb. Sends the request and reads its answer. Null: none, or a refusal; it was explained, and *status_r
+ * is what chatctl ends with. */
 [[nodiscard]] chatctl_json_ptr chatctl_ask_or_tell(const struct chatctl_options *options, struct chatctl_wire *w,
                                                    const cJSON *request, enum chatctl_status *status_r);
 /* Prints the answer: as JSON if that was asked for, else with show. */

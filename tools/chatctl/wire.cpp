@@ -11,12 +11,12 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include <base/wipe.h>
+
 #include "text.h"
 
 /* An answer is at most a page of 256 KiB and one item; whatever is longer comes from something else. */
 static constexpr size_t chatctl_most_answer = 4 * 1024 * 1024;
-
-using chatctl_text_ptr = std::unique_ptr<char, function_deleter<cJSON_free>>;
 
 static int64_t chatctl_clock_ms(void)
 {
@@ -72,10 +72,26 @@ bool chatctl_connect(struct chatctl_wire *w, const std::string &path, int64_t ti
 	return true;
 }
 
+/* cJSON frees texts that it has outgrown as they are, so it gets a buffer. */
+static wiped_text chatctl_print_request(const cJSON *request)
+{
+	wiped_text bytes;
+
+	for (size_t size = 1024;; size *= 2) {
+		bytes.assign(size, '\0');
+		if (!cJSON_PrintPreallocated(const_cast<cJSON *>(request), bytes.data(), static_cast<int>(size), 0))
+			continue;
+		bytes.resize(strlen(bytes.c_str()));
+		bytes.push_back('\n');
+		return bytes;
+	}
+}
+
+/* The request may have a password. */
 static bool chatctl_send(struct chatctl_wire *w, const cJSON *request)
 {
-	const chatctl_text_ptr text(cJSON_PrintUnformatted(request));
-	std::string bytes = std::string(text.get()) + "\n";
+	const wiped_text all = chatctl_print_request(request);
+	std::string_view bytes = all;
 
 	while (!bytes.empty()) {
 		const ssize_t n = send(w->fd.fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
@@ -89,7 +105,7 @@ static bool chatctl_send(struct chatctl_wire *w, const cJSON *request)
 			(void)fprintf(stderr, "chatctl: the server takes no request\n");
 			return false;
 		}
-		bytes.erase(0, static_cast<size_t>(n));
+		bytes.remove_prefix(static_cast<size_t>(n));
 	}
 	return true;
 }

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: MIT
+ * ACCOUNT_ERASE, and the work behind it: the first worker of a node takes one account after the other, in short steps
+ * with pauses. In a cluster the nodes share the work by leases; one that ends is replaced by another. */
+#include <algorithm>
+#include <memory>
+#include <string>
+
+#include "../model/accounts.h"
+#include "../model/erasing.h"
+#include "../model/roles.h"
+#include "../shared/account.h"
+#include "operator.h"
+
+static constexpr size_t operator_erase_most = 1000; /* entries that a step looks at */
+static constexpr size_t operator_erase_most_own = 200; /* entries that a step blanks */
+static constexpr int64_t operator_erase_lease = 15000; /* ms; longer than a step and its pause take */
+/* A step is followed by a pause of at least so long, and of so many times the time that the step took. */
+static constexpr int64_t operator_erase_pause = 10, operator_erase_pause_times = 4; /* ms */
+static constexpr int64_t operator_erase_again = 2000; /* ms, after a failure */
+static constexpr int64_t operator_erase_rest = 10000; /* ms, until it is looked for accounts again */
+
+static void operator_erase_look(void *state, void *);
+static void operator_erase_step(void *state, void *);
+
+static void operator_erase_plan(operator_plugin *p, int64_t ms, cs_timer_fn *fn)
+{
+	const plugin_context &c = p->context;
+
+	if (p->erase.timer)
+		c.host->timer_del(c.self, p->erase.timer);
+	p->erase.timer = c.host->timer_add(c.self, ms, 0, fn, nullptr);
+}
+
+/* ---- the sessions of the account */
+
+static constexpr char operator_erase_head = 'X';
+
+/* Again with each step: one may have been on its way to another node. */
+static void operator_erase_end_sessions(const operator_plugin *p, uint64_t account)
+{
+	const cs_parcel parcel = {&operator_erase_head, sizeof operator_erase_head, nullptr};
+
+	(void)p->context.host->route(p->context.self, account, CS_EVERY_DEVICE, &parcel, 0);
+}
+
+void operator_erase_on_routed(const operator_plugin *p, cs_conn conn, const cs_parcel *parcel)
+{
+	if (conn && parcel->head_size == 1 && *static_cast<const char *>(parcel->head) == operator_erase_head)
+		(void)p->context.host->close(p->context.self, conn, "the account is erased");
+}
+
+/* ---- leaving a group, by an entry of its log */
+
+struct operator_erase_leaving {
+	operator_plugin *plugin = nullptr;
+	uint64_t account = 0, group = 0, heir = 0;
+};
+
+/* What others have changed meanwhile is no failure: the next step looks again. */
+static int operator_erase_effect_of(int result)
+{
+	return result <= 0 ? result : int{CS_EFFECT_IS_THERE};
+}
+
+static int operator_erase_hand_over(cs_db *db, cs_effect *effect, void *arg)
+{
+	const auto *leaving = static_cast<const operator_erase_leaving *>(arg);
+	const group_act act = {leaving->account, leaving->group, effect->seq, effect->created};
+
+	return operator_erase_effect_of(group_set_role(db, act, leaving->heir, GROUP_CREATOR));
+}
+
+static int operator_erase_leave(cs_db *db, cs_effect *effect, void *arg)
+{
+	const auto *leaving = static_cast<const operator_erase_leaving *>(arg);
+	const group_act act = {leaving->account, leaving->group, effect->seq, effect->created};
+	bool left = false;
+	const int result = group_remove_member(db, act, leaving->account, false, &left);
+
+	effect->leaves = left ? leaving->account : 0;
+	return operator_erase_effect_of(result);
+}
+
+static void operator_erase_has_left(void *arg, int result, uint64_t, const cs_effect *)
+{
+	const std::unique_ptr<operator_erase_leaving> leaving(static_cast<operator_erase_leaving *>(arg));
+	operator_plugin *p = leaving->plugin;
+
+	p->erase.working = false;
+	if (result == CS_ECANCELED)
+		return;
+	operator_erase_plan(p, result == 0 ? operator_erase_pause : operator_erase_again, operator_erase_step);
+}
+
+static int operator_erase_begin_leaving(operator_plugin *p, uint64_t account, uint64_t group, uint64_t heir)
+{
+	auto leaving = std::make_unique<operator_erase_leaving>();
+	const std::string members =
+		",\"account\":" + std::to_string(heir ? heir : account) + (heir ? ",\"role\":\"creator\"" : "");
+	cs_mailbox_change change = {};
+
+	*leaving = {p, account, group, heir};
+	change.group = group;
+	change.msgid = heir ? CS_MSGID_SET_ROLE : CS_MSGID_REMOVE_MEMBER;
+	change.account = account;
+	change.members = members.data();
+	change.members_size = members.size();
+	change.effect = heir ? operator_erase_hand_over : operator_erase_leave;
+	const int result = p->mailbox->change(p->mailbox_context, &change, operator_erase_has_left, leaving.get());
+	if (!result)
+		(void)leaving.release(); /* operator_erase_has_left owns it now */
+	return result;
+}
+
+/* ---- a step */
+
+struct operator_erase_work {
+	erasing_step step;
+	int64_t begun = 0; /* ms, monotonic */
+};
+
+static int operator_erase_run(cs_db *db, void *arg)
+{
+	return erasing_run(db, &static_cast<operator_erase_work *>(arg)->step);
+}
+
+static void operator_erase_ended(operator_plugin *p)
+{
+	const plugin_context &c = p->context;
+	const auto account = static_cast<unsigned long long>(p->erase.row.account);
+	const auto entries = static_cast<unsigned long long>(p->erase.blanked);
+
+	c.host->log(c.self, CS_LOG_INFO, "account erased account=%llu entries=%llu", account, entries);
+	c.host->audit(c.self, "account_erased", "account=%llu entries=%llu", account, entries);
+	p->erase.row = {};
+	operator_erase_plan(p, operator_erase_pause, operator_erase_look);
+}
+
+static void operator_erase_take(operator_plugin *p, const operator_erase_work &work)
+{
+	const erasing_step &step = work.step;
+	const int64_t took = p->context.host->monotonic() - work.begun;
+
+	p->erase.row.lease = erasing_lease_of(step);
+	p->erase.blanked += step.blanked;
+	operator_erase_end_sessions(p, step.row.account);
+	if (step.ended)
+		operator_erase_ended(p);
+	else if (!step.group)
+		operator_erase_plan(p, std::max(operator_erase_pause, took * operator_erase_pause_times),
+		                    operator_erase_step);
+	else if (operator_erase_begin_leaving(p, step.row.account, step.group, step.heir))
+		operator_erase_plan(p, operator_erase_again, operator_erase_step);
+	else
+		p->erase.working = true;
+}
+
+/* After a failure nobody knows which lease is in the row. */
+static void operator_erase_was_run(void *state, cs_conn, int result, void *arg)
+{
+	operator_plugin *p = static_cast<operator_plugin *>(state);
+	const std::unique_ptr<operator_erase_work> work(static_cast<operator_erase_work *>(arg));
+
+	p->erase.working = false;
+	if (result == 0)
+		return operator_erase_take(p, *work);
+	p->erase.row = {};
+	if (result != CS_ECANCELED)
+		operator_erase_plan(p, operator_erase_again, operator_erase_look);
+}
+
+static void operator_erase_step(void *state, void *)
+{
+	operator_plugin *p = static_cast<operator_plugin *>(state);
+	const plugin_context &c = p->context;
+	auto work = std::make_unique<operator_erase_work>();
+
+	p->erase.timer = nullptr;
+	work->step.row = p->erase.row;
+	work->step.until = c.host->now() + operator_erase_lease;
+	work->step.most = operator_erase_most;
+	work->step.most_own = operator_erase_most_own;
+	work->begun = c.host->monotonic();
+	if (c.host->work(c.self, 0, CS_WORK_WRITE, operator_erase_run, operator_erase_was_run, work.get())) {
+		operator_erase_plan(p, operator_erase_again, operator_erase_step);
+		return;
+	}
+	p->erase.working = true;
+	(void)work.release(); /* operator_erase_was_run owns it now */
+}
+
+/* ---- which account */
+
+static int operator_erase_find(cs_db *db, void *arg)
+{
+	return erasing_find(db, static_cast<erasing_row *>(arg));
+}
+
+/* Who alone has the store need not wait for a lease: it is its own, from before a restart. */
+static void operator_erase_found(void *state, cs_conn, int result, void *arg)
+{
+	operator_plugin *p = static_cast<operator_plugin *>(state);
+	const std::unique_ptr<erasing_row> row(static_cast<erasing_row *>(arg));
+	const plugin_context &c = p->context;
+	const int64_t left = row->lease - c.host->now();
+
+	p->erase.working = false;
+	if (result == CS_ECANCELED)
+		return;
+	if (result && result != MODEL_NONE)
+		return operator_erase_plan(p, operator_erase_again, operator_erase_look);
+	if (result == MODEL_NONE)
+		return operator_erase_plan(p, operator_erase_rest, operator_erase_look);
+	if (left > 0 && !c.host->store_is_exclusive(c.self))
+		return operator_erase_plan(p, std::min(left + 1, operator_erase_rest), operator_erase_look);
+	p->erase.row = *row;
+	p->erase.blanked = 0;
+	operator_erase_plan(p, operator_erase_pause, operator_erase_step);
+}
+
+static void operator_erase_look(void *state, void *)
+{
+	operator_plugin *p = static_cast<operator_plugin *>(state);
+	const plugin_context &c = p->context;
+	auto row = std::make_unique<erasing_row>();
+
+	p->erase.timer = nullptr;
+	if (c.host->work(c.self, 0, CS_WORK_READ, operator_erase_find, operator_erase_found, row.get())) {
+		operator_erase_plan(p, operator_erase_again, operator_erase_look);
+		return;
+	}
+	p->erase.working = true;
+	(void)row.release(); /* operator_erase_found owns it now */
+}
+
+void operator_erase_start(operator_plugin *p)
+{
+	if (p->context.host->worker(p->context.self) == 0)
+		operator_erase_plan(p, operator_erase_pause, operator_erase_look);
+}
+
+void operator_erase_stop(operator_plugin *p)
+{
+	if (p->erase.timer)
+		p->context.host->timer_del(p->context.self, p->erase.timer);
+}
+
+/* ---- ACCOUNT_ERASE */
+
+struct operator_erase_order {
+	cs_request request = {};
+	cs_peer peer = {};
+	account_named named;
+	account_row row;
+};
+
+static int operator_erase_order_run(cs_db *db, void *arg)
+{
+	auto *order = static_cast<operator_erase_order *>(arg);
+	const int result = account_find(db, order->named, &order->row);
+
+	return result ? result : erasing_begin(db, order->row.id);
+}
+
+static void operator_erase_order_done(void *state, cs_conn conn, int result, void *arg)
+{
+	operator_plugin *p = static_cast<operator_plugin *>(state);
+	const std::unique_ptr<operator_erase_order> order(static_cast<operator_erase_order *>(arg));
+	const plugin_context &c = p->context;
+
+	if ((result == 0 || result == CS_EUNKNOWN) && order->row.id)
+		operator_erase_end_sessions(p, order->row.id);
+	if (result == MODEL_TAKEN) {
+		(void)c.host->refuse(c.self, conn, &order->request, CS_ERRNO_NO_SUCH_USER, "the account was erased");
+		(void)c.host->finish(c.self, conn);
+		return;
+	}
+	if (result)
+		return operator_fail_account(c, conn, order->request, result);
+	operator_log_order(c, "account_erase", order->peer.text, order->row.id);
+	if (c.host->worker(c.self) == 0 && !p->erase.row.account && !p->erase.working)
+		operator_erase_plan(p, operator_erase_pause, operator_erase_look);
+	operator_done(c, conn, order->request,
+	              ",\"account\":" + std::to_string(order->row.id) + ",\"state\":\"erasing\"");
+}
+
+int operator_on_account_erase(void *state, const cs_frame *frame)
+{
+	const plugin_context &c = static_cast<operator_plugin *>(state)->context;
+	auto order = std::make_unique<operator_erase_order>();
+
+	order->request = frame->request;
+	(void)c.host->peer(c.self, frame->conn, &order->peer); /* cannot fail: it sent this frame */
+	if (const int result = account_named_read(c, frame, &order->named))
+		return result;
+	const int result = c.host->work(c.self, frame->conn, CS_WORK_WRITE, operator_erase_order_run,
+	                                operator_erase_order_done, order.get());
+	if (result)
+		return c.host->refuse_result(c.self, frame->conn, &frame->request, result);
+	(void)order.release(); /* operator_erase_order_done owns it now */
+	return CS_PENDING;
+}

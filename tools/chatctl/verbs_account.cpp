@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: MIT
+ * The verbs about accounts. */
+#include "verbs.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <chatserverd/msgid.h>
+
+#include "answer.h"
+#include "password.h"
+#include "text.h"
+
+using chatctl_text_ptr = std::unique_ptr<char, function_deleter<cJSON_free>>;
+
+/* ---- words */
+
+/* An account is named by its number or its name. What looks like a number is looked up as both, as a number first. */
+static void chatctl_add_account(cJSON *request, const std::string &word)
+{
+	const bool is_number = !word.empty() && word.size() <= 15 && word != "0" &&
+	                       std::all_of(word.begin(), word.end(), [](char c) { return c >= '0' && c <= '9'; });
+
+	if (is_number && strtoll(word.c_str(), nullptr, 10) > 0)
+		(void)cJSON_AddNumberToObject(request, "account",
+		                              static_cast<double>(strtoll(word.c_str(), nullptr, 10)));
+	(void)cJSON_AddStringToObject(request, "name", word.c_str());
+}
+
+static bool chatctl_read_new_account(const chatctl_words &words, cJSON *request)
+{
+	(void)cJSON_AddStringToObject(request, "name", words[0].c_str());
+	return true;
+}
+
+static bool chatctl_read_one_account(const chatctl_words &words, cJSON *request)
+{
+	chatctl_add_account(request, words[0]);
+	return true;
+}
+
+static bool chatctl_read_lock(const chatctl_words &words, cJSON *request)
+{
+	std::string reason;
+
+	for (size_t i = 1; i < words.size(); i++)
+		reason += (i > 1 ? " " : "") + words[i];
+	chatctl_add_account(request, words[0]);
+	if (!reason.empty())
+		(void)cJSON_AddStringToObject(request, "reason", reason.c_str());
+	return true;
+}
+
+static bool chatctl_read_erase(const chatctl_words &words, cJSON *request)
+{
+	if (words.size() > 1 && words[1] != "yes")
+		return chatctl_mistake("the word behind the account is yes, or is left out", words[1]);
+	chatctl_add_account(request, words[0]);
+	return true;
+}
+
+/* ---- what it shows */
+
+static std::string chatctl_account_text(const cJSON *answer)
+{
+	const std::string name = chatctl_text(answer, "name");
+
+	return "account " + std::to_string(chatctl_number(answer, "account")) + (name.empty() ? "" : " " + name);
+}
+
+static void chatctl_show_changed(const cJSON *answer, const char *what)
+{
+	(void)printf("%s %s\n", chatctl_account_text(answer).c_str(), what);
+}
+
+static void chatctl_show_added(const cJSON *answer, bool)
+{
+	chatctl_show_changed(answer, "added");
+}
+
+static void chatctl_show_new_password(const cJSON *answer, bool)
+{
+	chatctl_show_changed(answer, "has the new password; its sessions end");
+}
+
+static void chatctl_show_lock(const cJSON *answer, bool)
+{
+	chatctl_show_changed(answer, "is locked; its sessions end");
+}
+
+static void chatctl_show_unlock(const cJSON *answer, bool)
+{
+	chatctl_show_changed(answer, "is free");
+}
+
+static void chatctl_show_erase(const cJSON *answer, bool)
+{
+	const std::string number = std::to_string(chatctl_number(answer, "account"));
+
+	(void)printf("account %s is being erased; chatctl account show %s tells when that is done\n", number.c_str(),
+	             number.c_str());
+}
+
+static enum chatctl_colour chatctl_state_colour(const std::string &state)
+{
+	return state == "free" ? CHATCTL_PLAIN : state == "locked" ? CHATCTL_BAD : CHATCTL_WARNING;
+}
+
+static void chatctl_show_accounts(const cJSON *answer, bool colour)
+{
+	const cJSON *item;
+	struct chatctl_table table {
+		{{"ACCOUNT", true}, {"NAME", false}, {"CREATED", false}, {"STATE", false}}, {}
+	};
+
+	cJSON_ArrayForEach(item, chatctl_member(answer, "accounts"))
+	{
+		const std::string state = chatctl_text(item, "state");
+
+		table.rows.push_back({chatctl_number_cell(item, "account"),
+		                      chatctl_text_cell(item, "name"),
+		                      {chatctl_time(chatctl_number(item, "created"))},
+		                      {state, chatctl_state_colour(state)}});
+	}
+	chatctl_print_table(&table, colour);
+}
+
+static void chatctl_show_account(const cJSON *answer, bool colour)
+{
+	const std::string state = chatctl_text(answer, "state"), reason = chatctl_text(answer, "reason");
+	const int64_t seen = chatctl_number(answer, "seen");
+	struct chatctl_table table {
+		{{"", false}, {"", false}}, {}
+	};
+
+	chatctl_add_line(&table, "account", std::to_string(chatctl_number(answer, "account")));
+	chatctl_add_line(&table, "name", chatctl_text(answer, "name"));
+	chatctl_add_line(&table, "created", chatctl_time(chatctl_number(answer, "created")));
+	chatctl_add_line(&table, "state", state, chatctl_state_colour(state));
+	if (!reason.empty())
+		chatctl_add_line(&table, "reason", reason);
+	chatctl_add_line(&table, "devices", std::to_string(chatctl_number(answer, "devices")));
+	chatctl_add_line(&table, "last seen", seen ? chatctl_time(seen) : "never");
+	chatctl_add_line(&table, "groups", std::to_string(chatctl_number(answer, "groups")));
+	chatctl_add_line(&table, "contacts", std::to_string(chatctl_number(answer, "contacts")) + ", blocked " +
+	                                             std::to_string(chatctl_number(answer, "blocked")));
+	chatctl_add_line(&table, "conversations", std::to_string(chatctl_number(answer, "conversations")) + ", with " +
+	                                                  std::to_string(chatctl_number(answer, "entries")) +
+	                                                  " entries");
+	chatctl_print_table(&table, colour);
+}
+
+static void chatctl_print_answer(const struct chatctl_options *options, const chatctl_json_ptr &answer,
+                                 void (*show)(const cJSON *answer, bool colour))
+{
+	if (options->json)
+		chatctl_print_json(answer.get());
+	else
+		show(answer.get(), options->colour);
+}
+
+/* ---- a password */
+
+static void chatctl_wipe_member(cJSON *request, const char *key)
+{
+	cJSON *item = cJSON_GetObjectItemCaseSensitive(request, key);
+
+	if (cJSON_IsString(item))
+		wipe_bytes(item->valuestring, strlen(item->valuestring));
+}
+
+static enum chatctl_status chatctl_send_password(const struct chatctl_options *options, struct chatctl_wire *w,
+                                                 cJSON *request, void (*show)(const cJSON *answer, bool colour))
+{
+	enum chatctl_status status;
+	wiped_text password;
+
+	if (!chatctl_read_password(&password))
+		return CHATCTL_USAGE;
+	(void)cJSON_AddStringToObject(request, "password", password.c_str());
+	const chatctl_json_ptr answer = chatctl_ask_or_tell(options, w, request, &status);
+
+	chatctl_wipe_member(request, "password");
+	if (answer)
+		chatctl_print_answer(options, answer, show);
+	return status;
+}
+
+static enum chatctl_status chatctl_run_add(const struct chatctl_options *options, struct chatctl_wire *w,
+                                           cJSON *request)
+{
+	return chatctl_send_password(options, w, request, chatctl_show_added);
+}
+
+static enum chatctl_status chatctl_run_password(const struct chatctl_options *options, struct chatctl_wire *w,
+                                                cJSON *request)
+{
+	return chatctl_send_password(options, w, request, chatctl_show_new_password);
+}
+
+/* ---- erasing */
+
+/* What is typed is "yes". */
+static bool chatctl_is_confirmed(const cJSON *account)
+{
+	char line[16] = "";
+
+	(void)fprintf(stderr,
+	              "Erase %s? What it said becomes blank for everybody, and nobody can undo it.\n"
+	              "Type yes to erase it: ",
+	              chatctl_account_text(account).c_str());
+	(void)fflush(stderr);
+	if (fgets(line, sizeof line, stdin) && strcmp(line, "yes\n") == 0)
+		return true;
+	(void)fputs("chatctl: nothing was erased\n", stderr);
+	return false;
+}
+
+/* The number of the account that is shown is what is erased then. */
+static enum chatctl_status chatctl_confirm(const struct chatctl_options *options, struct chatctl_wire *w, cJSON *request)
+{
+	enum chatctl_status status;
+
+	if (isatty(STDIN_FILENO) != 1) {
+		(void)fputs("chatctl: to erase an account without a terminal, write yes behind it\n", stderr);
+		return CHATCTL_USAGE;
+	}
+	cJSON_SetNumberValue(cJSON_GetObjectItemCaseSensitive(request, "msgid"), CS_MSGID_ACCOUNT_SHOW);
+	const chatctl_json_ptr account = chatctl_ask_or_tell(options, w, request, &status);
+
+	if (!account)
+		return status;
+	if (!chatctl_is_confirmed(account.get()))
+		return CHATCTL_USAGE;
+	cJSON_SetNumberValue(cJSON_GetObjectItemCaseSensitive(request, "msgid"), CS_MSGID_ACCOUNT_ERASE);
+	cJSON_DeleteItemFromObjectCaseSensitive(request, "account");
+	cJSON_DeleteItemFromObjectCaseSensitive(request, "name");
+	(void)cJSON_AddNumberToObject(request, "account",
+	                              static_cast<double>(chatctl_number(account.get(), "account")));
+	return CHATCTL_DONE;
+}
+
+static enum chatctl_status chatctl_run_erase(const struct chatctl_options *options, struct chatctl_wire *w,
+                                             cJSON *request)
+{
+	enum chatctl_status status = CHATCTL_DONE;
+
+	if (options->words.back() != "yes" || options->words.size() < 4)
+		status = chatctl_confirm(options, w, request);
+	if (status != CHATCTL_DONE)
+		return status;
+	const chatctl_json_ptr answer = chatctl_ask_or_tell(options, w, request, &status);
+
+	if (answer)
+		chatctl_print_answer(options, answer, chatctl_show_erase);
+	return status;
+}
+
+/* ---- the export */
+
+struct chatctl_export {
+	std::string path;
+	FILE *file = nullptr;
+	int64_t items = 0;
+};
+
+static bool chatctl_write_items(struct chatctl_export *e, const cJSON *page)
+{
+	const cJSON *item;
+
+	cJSON_ArrayForEach(item, chatctl_member(page, "items"))
+	{
+		const chatctl_text_ptr text(cJSON_PrintUnformatted(item));
+
+		if (fputs(text.get(), e->file) == EOF || fputc('\n', e->file) == EOF)
+			return false;
+		e->items++;
+	}
+	return true;
+}
+
+/* Each page is asked for by the number that the first one has found. */
+static enum chatctl_status chatctl_export_pages(const struct chatctl_options *options, struct chatctl_wire *w,
+                                                cJSON *request, struct chatctl_export *e)
+{
+	for (;;) {
+		enum chatctl_status status;
+		const chatctl_json_ptr page = chatctl_ask_or_tell(options, w, request, &status);
+
+		if (!page)
+			return status;
+		if (!chatctl_write_items(e, page.get())) {
+			(void)fprintf(stderr, "chatctl: cannot write %s: %s\n", chatctl_harmless(e->path).c_str(),
+			              strerror(errno));
+			return CHATCTL_REFUSED;
+		}
+		if (!chatctl_flag(page.get(), "more"))
+			return CHATCTL_DONE;
+		for (const char *key : {"after", "account", "name"})
+			cJSON_DeleteItemFromObjectCaseSensitive(request, key);
+		(void)cJSON_AddNumberToObject(request, "account",
+		                              static_cast<double>(chatctl_number(page.get(), "account")));
+		(void)cJSON_AddStringToObject(request, "after", chatctl_raw_text(page.get(), "next").c_str());
+	}
+}
+
+/* A file that is there already may be somebody's: it is left alone. */
+static bool chatctl_open_export(struct chatctl_export *e)
+{
+	const int fd = open(e->path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	if (fd != -1)
+		e->file = fdopen(fd, "w");
+	if (e->file)
+		return true;
+	(void)fprintf(stderr, "chatctl: cannot make %s: %s\n", chatctl_harmless(e->path).c_str(), strerror(errno));
+	return false;
+}
+
+static enum chatctl_status chatctl_close_export(struct chatctl_export *e, enum chatctl_status status)
+{
+	const bool is_safe = fflush(e->file) == 0 && fsync(fileno(e->file)) == 0;
+
+	if (status == CHATCTL_DONE && !is_safe) {
+		(void)fprintf(stderr, "chatctl: cannot write %s: %s\n", chatctl_harmless(e->path).c_str(),
+		              strerror(errno));
+		status = CHATCTL_REFUSED;
+	}
+	(void)fclose(e->file);
+	if (status != CHATCTL_DONE)
+		(void)unlink(e->path.c_str());
+	return status;
+}
+
+static enum chatctl_status chatctl_run_export(const struct chatctl_options *options, struct chatctl_wire *w,
+                                              cJSON *request)
+{
+	struct chatctl_export e;
+
+	e.path = options->words.back();
+	if (!chatctl_open_export(&e))
+		return CHATCTL_REFUSED;
+	const enum chatctl_status status = chatctl_close_export(&e, chatctl_export_pages(options, w, request, &e));
+
+	if (status != CHATCTL_DONE)
+		return status;
+	if (options->json)
+		(void)printf("{\"items\":%lld}\n", static_cast<long long>(e.items));
+	else
+		(void)printf("%lld item%s written to %s\n", static_cast<long long>(e.items), chatctl_plural(e.items),
+		             chatctl_harmless(e.path).c_str());
+	return CHATCTL_DONE;
+}
+
+/* ---- the verbs */
+
+const struct chatctl_verb chatctl_account_verbs[] = {
+	{"account add", "NAME", "make an account; the password is asked for", CS_MSGID_ACCOUNT_ADD, 1, 1,
+         chatctl_read_new_account, chatctl_show_added, nullptr, chatctl_run_add},
+	{"account password", "ACCOUNT", "set another password, which is asked for", CS_MSGID_ACCOUNT_PASSWORD, 1, 1,
+         chatctl_read_one_account, chatctl_show_new_password, nullptr, chatctl_run_password},
+	{"account lock", "ACCOUNT [REASON...]", "keep it out until it is unlocked", CS_MSGID_ACCOUNT_LOCK, 1, SIZE_MAX,
+         chatctl_read_lock, chatctl_show_lock},
+	{"account unlock", "ACCOUNT", "let it log in again", CS_MSGID_ACCOUNT_UNLOCK, 1, 1, chatctl_read_one_account,
+         chatctl_show_unlock},
+	{"account list", "", "all accounts", CS_MSGID_ACCOUNT_LIST, 0, 0, nullptr, chatctl_show_accounts, "accounts"},
+	{"account show", "ACCOUNT", "what an account has", CS_MSGID_ACCOUNT_SHOW, 1, 1, chatctl_read_one_account,
+         chatctl_show_account},
+	{"account export", "ACCOUNT FILE", "write all that it has to a new file", CS_MSGID_ACCOUNT_EXPORT, 2, 2,
+         chatctl_read_one_account, nullptr, nullptr, chatctl_run_export},
+	{"account erase", "ACCOUNT [yes]", "blank what it said, for ever", CS_MSGID_ACCOUNT_ERASE, 1, 2,
+         chatctl_read_erase, chatctl_show_erase, nullptr, chatctl_run_erase},
+	{},
+};
