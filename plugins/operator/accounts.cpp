@@ -157,10 +157,10 @@ int operator_on_account_show(void *state, const cs_frame *frame)
 
 /* ---- ACCOUNT_EXPORT: items of several kinds, one kind after the other */
 
-enum operator_export_kind { EXPORT_ACCOUNT, EXPORT_CONTACTS, EXPORT_CONVERSATIONS, EXPORT_END };
+enum operator_export_kind { EXPORT_ACCOUNT, EXPORT_DEVICES, EXPORT_CONTACTS, EXPORT_CONVERSATIONS, EXPORT_END };
 
-/* Where a page begins; `next` of the page before is "KIND-ABOVE-SEQ". above: the account of a contact that was shown,
- * or a conversation. seq 0: all of it was shown; else it is under way, and its entries from seq on come next. */
+/* Where a page begins; `next` of the page before is "KIND-ABOVE-SEQ". above: how many devices were shown, the account
+ * of the contact that was shown last, or a conversation. seq 0: all of it was shown; else it is under way, and its entries from seq on come next. */
 struct operator_export_place {
 	uint64_t kind = EXPORT_ACCOUNT, above = 0, seq = 0;
 };
@@ -191,14 +191,20 @@ static void operator_export_add(operator_export *e, const std::string &item)
 	e->items += (e->count++ ? ",{" : "{") + item + "}";
 }
 
-/* The account itself, and its devices, of which there are few. */
-static int operator_export_account(cs_db *db, operator_export *e)
+static void operator_export_account(operator_export *e)
+{
+	operator_export_add(e, "\"kind\":\"account\"," + operator_account_text(e->row));
+	e->at = {EXPORT_DEVICES, 0, 0};
+}
+
+/* There are few. */
+static int operator_export_devices(cs_db *db, operator_export *e)
 {
 	std::vector<device_row> devices;
 	const int result = device_list(db, e->row.id, &devices);
 
-	operator_export_add(e, "\"kind\":\"account\"," + operator_account_text(e->row));
-	for (const device_row &device : devices) {
+	for (; e->at.above < devices.size() && !operator_export_is_full(*e); e->at.above++) {
+		const device_row &device = devices[e->at.above];
 		std::string item = "\"kind\":\"device\"";
 
 		operator_add_number(&item, "number", device.number);
@@ -206,7 +212,8 @@ static int operator_export_account(cs_db *db, operator_export *e)
 		operator_add_number(&item, "seen", static_cast<uint64_t>(device.last_seen));
 		operator_export_add(e, item);
 	}
-	e->at = {EXPORT_CONTACTS, 0, 0};
+	if (e->at.above >= devices.size())
+		e->at = {EXPORT_CONTACTS, 0, 0};
 	return result;
 }
 
@@ -335,9 +342,12 @@ static int operator_export_read(cs_db *db, void *arg)
 	int result = account_find(db, e->named, &e->row);
 
 	while (!result && e->at.kind != EXPORT_END && !operator_export_is_full(*e))
-		result = e->at.kind == EXPORT_ACCOUNT    ? operator_export_account(db, e)
-		         : e->at.kind == EXPORT_CONTACTS ? operator_export_contacts(db, e)
-		                                         : operator_export_conversations(db, e);
+		switch (e->at.kind) {
+		case EXPORT_ACCOUNT: operator_export_account(e); break;
+		case EXPORT_DEVICES: result = operator_export_devices(db, e); break;
+		case EXPORT_CONTACTS: result = operator_export_contacts(db, e); break;
+		default: result = operator_export_conversations(db, e);
+		}
 	return result;
 }
 
