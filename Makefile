@@ -215,7 +215,7 @@ test_sources = $(wildcard $(suites:%=tests/%/test_*.cpp))
 unwanted = $(if $(db_mysql_SKIP),mysql) $(if $(bus_redis_SKIP),redis) $(if $(chatclient_SKIP),chatclient) $(if $(tls_openssl_SKIP),tls chatclient_websocket inherit) $(if $(websocket_SKIP),websocket) \
 	$(if $(tls_openssl_SKIP)$(websocket_SKIP),haproxy_web) $(if $(tls_openssl_SKIP)$(websocket_SKIP)$(bus_redis_SKIP),prometheus)
 test_binaries = $(patsubst %.cpp,$(BUILD)/%,$(foreach t,$(test_sources),$(if $(strip $(foreach u,$(unwanted),$(findstring $(u),$(t)))),,$(t))))
-mysql_suite = $(addprefix db_migrate model model_append model_contacts model_devices model_edits model_erasing model_follow model_groups model_history unit/test_,db \
+mysql_suite = $(addprefix unit/test_,db db_migrate model model_append model_contacts model_devices model_edits model_erasing model_follow model_groups model_history \
 	model_inbox model_news model_register_invites model_retention model_tokens) $(addprefix server/test_,backup cid conversations crash edit followers group_roles groups history invites limits load login offline operate people \
 	post presence refusals reminders requests retention set_password sink stop trouble)
 # The tests of the protocol run once more over each other transport; see tests/support/transport.h. These do not:

@@ -32,7 +32,15 @@ export
 import
 mute
 purge before
-purge status'
+purge status
+account add
+account password
+account lock
+account unlock
+account list
+account show
+account export
+account erase'
 	local options='-s --socket -t --timeout --json -V --version -h --help'
 	local word=${COMP_WORDS[COMP_CWORD]} verb='' first second seconds='' i
 

@@ -80,7 +80,7 @@
 /* X(NAME, number, when) : the errno of ACK (msgid 100). 1 and 2 belong to LOGIN_ACK and REGISTER_ACK. */
 #define CS_ERRNO_LIST(X)                                                                                               \
 	X(OK, 0, "done")                                                                                               \
-	X(REFUSED, 1, "LOGIN_ACK: no such id or wrong password; REGISTER_ACK: the name is taken or refused")           \
+	X(REFUSED, 1, "LOGIN_ACK: no such id or wrong password, or locked; REGISTER_ACK: name taken or refused")       \
 	X(ALREADY_ONLINE, 2, "LOGIN_ACK: this account is already online")                                              \
 	X(NOT_LOGGED_IN, 3, "the request needs a login")                                                               \
 	X(BAD_FRAME, 4, "the frame is refused; errmsg says what and where")                                            \
