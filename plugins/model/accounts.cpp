@@ -24,8 +24,8 @@ int account_find(cs_db *db, const account_named &named, account_row *row_r)
 	int result = 0;
 
 	if (named.id)
-		result = sql_run(db, ACCOUNTS_SELECT " WHERE id = ?", {sql_integer(named.id)}, accounts_row_take,
-		                 &rows);
+		result =
+			sql_run(db, ACCOUNTS_SELECT " WHERE id = ?", {sql_integer(named.id)}, accounts_row_take, &rows);
 	if (!result && rows.empty() && !named.name.empty())
 		result = sql_run(db, ACCOUNTS_SELECT " WHERE name = ?", {sql_text(named.name)}, accounts_row_take,
 		                 &rows);
@@ -81,9 +81,10 @@ static int accounts_conversations_take(void *arg, const cs_db_value *columns, si
 int account_count(cs_db *db, uint64_t account, account_counts *counts_r)
 {
 	const cs_db_value id = sql_integer(account);
-	const std::string entries = dialect_join(
-		{"SELECT COUNT(*), SUM(c.last_seq) FROM (SELECT id FROM (" ACCOUNTS_CONVERSATIONS ") a LIMIT ?) i JOIN ",
-	         dialect_conversations(db), " c ON c.id = i.id"});
+	const std::string entries =
+		dialect_join({"SELECT COUNT(*), SUM(c.last_seq) FROM (SELECT id FROM (" ACCOUNTS_CONVERSATIONS
+	                      ") a LIMIT ?) i JOIN ",
+	                      dialect_conversations(db), " c ON c.id = i.id"});
 
 	*counts_r = {};
 	int result = sql_run(db, "SELECT COUNT(*), MAX(last_seen) FROM device WHERE account = ?", {id},

@@ -113,9 +113,8 @@ static int contacts_count_take(void *arg, const cs_db_value *, size_t)
 /* Locks both accounts. So what is counted stays, and no writer makes the pair's conversation meanwhile. */
 static int contacts_lock(cs_db *db, uint64_t account, uint64_t other)
 {
-	const std::string select =
-		dialect_join({"SELECT id FROM account WHERE id IN (?, ?) AND locked < 2 ORDER BY id",
-	                      dialect_for_update(db)});
+	const std::string select = dialect_join(
+		{"SELECT id FROM account WHERE id IN (?, ?) AND locked < 2 ORDER BY id", dialect_for_update(db)});
 	size_t there = 0;
 	const int result =
 		sql_run(db, select.c_str(), {sql_integer(account), sql_integer(other)}, contacts_count_take, &there);

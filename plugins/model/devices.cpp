@@ -375,14 +375,14 @@ int device_session_over(cs_db *db, const device_session &session, bool *is_over_
 {
 	const cs_db_value account = sql_integer(session.reader.account), number = sql_integer(session.reader.device);
 	uint64_t series = session.series + 1; /* if there is no row, it is over */
-	const int result = session.reader.device == 0
-	                           ? sql_run(db, "SELECT series + unnamed_series FROM account WHERE id = ? AND locked = 0",
-	                                     {account},
-	                                     sql_row_number, &series)
-	                           : sql_run(db,
-	                                     "SELECT a.series FROM account a JOIN device d ON d.account = a.id"
-	                                     " WHERE a.id = ? AND a.locked = 0 AND d.number = ?",
-	                                     {account, number}, sql_row_number, &series);
+	const int result =
+		session.reader.device == 0
+			? sql_run(db, "SELECT series + unnamed_series FROM account WHERE id = ? AND locked = 0",
+	                          {account}, sql_row_number, &series)
+			: sql_run(db,
+	                          "SELECT a.series FROM account a JOIN device d ON d.account = a.id"
+	                          " WHERE a.id = ? AND a.locked = 0 AND d.number = ?",
+	                          {account, number}, sql_row_number, &series);
 
 	*is_over_r = series != session.series;
 	return result;

@@ -54,8 +54,7 @@ static int erasing_rename(cs_db *db, uint64_t account)
 int erasing_begin(cs_db *db, uint64_t account)
 {
 	const cs_db_value id = sql_integer(account);
-	const std::string select =
-		dialect_join({"SELECT locked FROM account WHERE id = ?", dialect_for_update(db)});
+	const std::string select = dialect_join({"SELECT locked FROM account WHERE id = ?", dialect_for_update(db)});
 	const std::string insert =
 		dialect_join({"INSERT INTO erasing (account) VALUES (?)", dialect_or_nothing(db, "account")});
 	int64_t state = -1;
@@ -100,14 +99,13 @@ static int erasing_find_group(cs_db *db, erasing_step *step)
 	                     {account}, sql_row_number, &step->group);
 
 	if (!result && step->group)
-		result = sql_run(
-			db,
-			"SELECT m.account FROM member m JOIN account a ON a.id = m.account"
-			" JOIN member e ON e.conversation = m.conversation AND e.account = ? AND e.role = 1"
-			" WHERE m.conversation = ? AND m.left_seq IS NULL AND m.account <> ?"
-			" ORDER BY CASE WHEN a.locked = 0 THEN 0 ELSE 1 END,"
-			" CASE WHEN m.role = 2 THEN 0 ELSE 1 END, m.joined_seq, m.account LIMIT 1",
-			{account, sql_integer(step->group), account}, sql_row_number, &step->heir);
+		result = sql_run(db,
+		                 "SELECT m.account FROM member m JOIN account a ON a.id = m.account"
+		                 " JOIN member e ON e.conversation = m.conversation AND e.account = ? AND e.role = 1"
+		                 " WHERE m.conversation = ? AND m.left_seq IS NULL AND m.account <> ?"
+		                 " ORDER BY CASE WHEN a.locked = 0 THEN 0 ELSE 1 END,"
+		                 " CASE WHEN m.role = 2 THEN 0 ELSE 1 END, m.joined_seq, m.account LIMIT 1",
+		                 {account, sql_integer(step->group), account}, sql_row_number, &step->heir);
 	return result;
 }
 
@@ -138,7 +136,8 @@ static bool erasing_is_time(std::string_view value)
 static int erasing_keep_fields(std::string *frame)
 {
 	switch (static_cast<int>(erasing_member_number(*frame, "msgid"))) {
-	case CS_MSGID_CHAT: return object_keep(frame, {"msgid", "id", "name", "toid", "msg", "time", "cid", "recalled"});
+	case CS_MSGID_CHAT:
+		return object_keep(frame, {"msgid", "id", "name", "toid", "msg", "time", "cid", "recalled"});
 	case CS_MSGID_GROUP_CHAT:
 		return object_keep(frame, {"msgid", "id", "name", "groupid", "msg", "time", "cid", "recalled"});
 	case CS_MSGID_EDIT:
@@ -149,7 +148,8 @@ static int erasing_keep_fields(std::string *frame)
 	case CS_MSGID_SET_GROUP:
 		return object_keep(
 			frame, {"msgid", "id", "name", "groupid", "groupname", "groupdesc", "join", "history", "cid"});
-	case CS_MSGID_REMOVE_MEMBER: return object_keep(frame, {"msgid", "id", "name", "groupid", "account", "ban", "cid"});
+	case CS_MSGID_REMOVE_MEMBER:
+		return object_keep(frame, {"msgid", "id", "name", "groupid", "account", "ban", "cid"});
 	case CS_MSGID_SET_ROLE: return object_keep(frame, {"msgid", "id", "name", "groupid", "account", "role", "cid"});
 	case CS_MSGID_MUTE: return object_keep(frame, {"msgid", "id", "name", "groupid", "account", "until", "cid"});
 	case CS_MSGID_INVITE: return object_keep(frame, {"msgid", "id", "name", "groupid", "account", "cid"});
@@ -219,9 +219,9 @@ static int erasing_look(cs_db *db, erasing_part *part, size_t most)
 	                             " ORDER BY seq LIMIT ?"
 	                           : "SELECT k, sender FROM entry WHERE conversation = ? AND k > ? AND k < ''"
 	                             " ORDER BY k LIMIT ?";
-	const int result = sql_run(db, text,
-	                           {sql_integer(part->conversation), sql_integer(part->after), sql_integer(most)},
-	                           erasing_part_take, part);
+	const int result =
+		sql_run(db, text, {sql_integer(part->conversation), sql_integer(part->after), sql_integer(most)},
+	                erasing_part_take, part);
 
 	part->more |= part->looked == most;
 	return result;
@@ -272,10 +272,10 @@ static int erasing_blank_part(cs_db *db, const erasing_part &part, std::string_v
 
 	for (const uint64_t seq : part.own)
 		values.insert(values.end(), {sql_integer(part.conversation), sql_integer(seq)});
-	result = sql_run_many(db,
-	                      {"SELECT seq, sender, body FROM message WHERE ", "(conversation = ? AND seq = ?)", " OR ",
-	                       "", 2, true},
-	                      values, erasing_entry_take, &entries);
+	result = sql_run_many(
+		db,
+		{"SELECT seq, sender, body FROM message WHERE ", "(conversation = ? AND seq = ?)", " OR ", "", 2, true},
+		values, erasing_entry_take, &entries);
 	for (erasing_entry &entry : entries) {
 		if (result || !erasing_blank_entry(&entry, part.account, name))
 			continue;
@@ -291,8 +291,7 @@ static int erasing_blank_part(cs_db *db, const erasing_part &part, std::string_v
 static int erasing_lock_conversation(cs_db *db, const account_conversation &c, uint64_t account)
 {
 	const unsigned keep = PAIR_LOW_WROTE | PAIR_HIGH_WROTE | PAIR_LOW_ERASED | PAIR_HIGH_ERASED;
-	const std::string lock =
-		dialect_join({"SELECT 1 FROM conversation WHERE id = ?", dialect_for_update(db)});
+	const std::string lock = dialect_join({"SELECT 1 FROM conversation WHERE id = ?", dialect_for_update(db)});
 	const int result = sql_run(db, lock.c_str(), {sql_integer(c.id)});
 
 	if (result || c.is_group)
@@ -333,14 +332,13 @@ static int erasing_blank(cs_db *db, erasing_step *step, std::string_view name, e
 {
 	std::vector<uint64_t> ids;
 	size_t left = step->most, next = 0;
-	int result = at->seq == erasing_all || !at->conversation
-	                     ? 0
-	                     : erasing_blank_conversation(db, step, name, at, &left);
+	int result =
+		at->seq == erasing_all || !at->conversation ? 0 : erasing_blank_conversation(db, step, name, at, &left);
 
 	*ended_r = false;
 	if (!result && (at->seq == erasing_all || !at->conversation))
-		result = account_conversation_ids(db, step->row.account, at->conversation,
-		                                  erasing_conversations_a_time, &ids);
+		result = account_conversation_ids(db, step->row.account, at->conversation, erasing_conversations_a_time,
+		                                  &ids);
 	else
 		return result;
 	*ended_r = ids.empty();
@@ -359,11 +357,10 @@ static int erasing_blank(cs_db *db, erasing_step *step, std::string_view name, e
 static int erasing_delete_some(cs_db *db, const char *table, const char *columns, const char *whose, uint64_t account,
                                size_t most, bool *more)
 {
-	const std::string text =
-		db->driver->dialect == CS_DB_MYSQL
-			? dialect_join({"DELETE FROM ", table, " WHERE ", whose, " = ? LIMIT ?"})
-			: dialect_join({"DELETE FROM ", table, " WHERE (", columns, ") IN (SELECT ", columns, " FROM ",
-	                                table, " WHERE ", whose, " = ? LIMIT ?)"});
+	const std::string text = db->driver->dialect == CS_DB_MYSQL
+	                                 ? dialect_join({"DELETE FROM ", table, " WHERE ", whose, " = ? LIMIT ?"})
+	                                 : dialect_join({"DELETE FROM ", table, " WHERE (", columns, ") IN (SELECT ",
+	                                                 columns, " FROM ", table, " WHERE ", whose, " = ? LIMIT ?)"});
 	const int result = sql_run(db, text.c_str(), {sql_integer(account), sql_integer(most)});
 
 	*more |= !result && static_cast<size_t>(db->driver->affected(db)) == most;
@@ -372,8 +369,8 @@ static int erasing_delete_some(cs_db *db, const char *table, const char *columns
 
 static int erasing_clean(cs_db *db, uint64_t account, size_t most, bool *more_r)
 {
-	int result = erasing_delete_some(db, "`cursor`", "account, device, conversation", "account", account, most,
-	                                 more_r);
+	int result =
+		erasing_delete_some(db, "`cursor`", "account, device, conversation", "account", account, most, more_r);
 
 	if (!result)
 		result = erasing_delete_some(db, "mark", "account, conversation", "account", account, most, more_r);
@@ -382,8 +379,8 @@ static int erasing_clean(cs_db *db, uint64_t account, size_t most, bool *more_r)
 	if (!result)
 		result = erasing_delete_some(db, "contact", "account, other", "other", account, most, more_r);
 	if (!result)
-		result =
-			erasing_delete_some(db, "invitation", "conversation, account", "account", account, most, more_r);
+		result = erasing_delete_some(db, "invitation", "conversation, account", "account", account, most,
+		                             more_r);
 	return result ? result : erasing_delete_some(db, "device", "account, number", "account", account, most, more_r);
 }
 

@@ -67,9 +67,9 @@ static int groups_group_check_limits(cs_db *db, uint64_t account, uint64_t group
 	int result = groups_check_account(db, account);
 
 	if (!result)
-		result = groups_group_check_most(
-			db, "SELECT COUNT(*) FROM member WHERE account = ? AND left_seq IS NULL", account, most.groups,
-			MODEL_FULL);
+		result = groups_group_check_most(db,
+		                                 "SELECT COUNT(*) FROM member WHERE account = ? AND left_seq IS NULL",
+		                                 account, most.groups, MODEL_FULL);
 	if (result)
 		return result;
 	return groups_group_check_most(db, "SELECT members FROM conversation WHERE id = ?", group, most.members,

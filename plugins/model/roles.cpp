@@ -120,9 +120,8 @@ static int roles_leave(cs_db *db, const group_act &act, bool ban, const role_sta
 static int roles_check_account(cs_db *db, uint64_t account)
 {
 	bool there = false;
-	const int result =
-		sql_run(db, "SELECT 1 FROM account WHERE id = ? AND locked < 2", {sql_integer(account)}, sql_row_exists,
-	                &there);
+	const int result = sql_run(db, "SELECT 1 FROM account WHERE id = ? AND locked < 2", {sql_integer(account)},
+	                           sql_row_exists, &there);
 
 	if (result)
 		return result;

@@ -162,9 +162,9 @@ int user_set_locked(cs_db *db, uint64_t id, bool is_locked, std::string_view rea
 
 	if (result || !is_there)
 		return result ? result : int{MODEL_NONE};
-	return sql_run(db, "UPDATE account SET locked = ?, lock_reason = ? WHERE id = ?",
-	               {sql_integer(is_locked ? USER_LOCKED : USER_FREE), sql_text(is_locked ? reason : ""),
-	                sql_integer(id)});
+	return sql_run(
+		db, "UPDATE account SET locked = ?, lock_reason = ? WHERE id = ?",
+		{sql_integer(is_locked ? USER_LOCKED : USER_FREE), sql_text(is_locked ? reason : ""), sql_integer(id)});
 }
 
 static bool users_login_less(const user_login *a, const user_login *b)

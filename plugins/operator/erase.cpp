@@ -13,11 +13,11 @@
 
 static constexpr size_t operator_erase_most = 1000; /* entries that a step looks at */
 static constexpr size_t operator_erase_most_own = 200; /* entries that a step blanks */
-static constexpr int64_t operator_erase_lease = 15000; /* ms; longer than a step and its pause take */
+static constexpr int64_t operator_erase_lease = 5000; /* ms; longer than a step and its pause take */
 /* A step is followed by a pause of at least so long, and of so many times the time that the step took. */
 static constexpr int64_t operator_erase_pause = 10, operator_erase_pause_times = 4; /* ms */
 static constexpr int64_t operator_erase_again = 2000; /* ms, after a failure */
-static constexpr int64_t operator_erase_rest = 10000; /* ms, until it is looked for accounts again */
+static constexpr int64_t operator_erase_rest = 3000; /* ms, until it is looked for accounts again */
 
 static void operator_erase_look(void *state, void *);
 static void operator_erase_step(void *state, void *);
@@ -29,6 +29,14 @@ static void operator_erase_plan(operator_plugin *p, int64_t ms, cs_timer_fn *fn)
 	if (p->erase.timer)
 		c.host->timer_del(c.self, p->erase.timer);
 	p->erase.timer = c.host->timer_add(c.self, ms, 0, fn, nullptr);
+}
+
+/* It is tried again. What the store cannot do is logged by the server. */
+static void operator_erase_put_off(operator_plugin *p, const char *what, int result, cs_timer_fn *fn)
+{
+	p->context.host->log(p->context.self, CS_LOG_DEBUG, "erasing is put off step=%s account=%llu result=%d", what,
+	                     static_cast<unsigned long long>(p->erase.row.account), result);
+	operator_erase_plan(p, operator_erase_again, fn);
 }
 
 /* ---- the sessions of the account */
@@ -81,6 +89,21 @@ static int operator_erase_leave(cs_db *db, cs_effect *effect, void *arg)
 	return operator_erase_effect_of(result);
 }
 
+/* As the plugin group does it. */
+static void operator_erase_audit(const operator_erase_leaving &leaving)
+{
+	const plugin_context &c = leaving.plugin->context;
+	const auto group = static_cast<unsigned long long>(leaving.group),
+		   account = static_cast<unsigned long long>(leaving.account),
+		   heir = static_cast<unsigned long long>(leaving.heir);
+
+	if (leaving.heir)
+		c.host->audit(c.self, "role_changed", "group=%llu account=%llu by=%llu role=creator", group, heir,
+		              account);
+	else
+		c.host->audit(c.self, "group_left", "group=%llu account=%llu", group, account);
+}
+
 static void operator_erase_has_left(void *arg, int result, uint64_t, const cs_effect *)
 {
 	const std::unique_ptr<operator_erase_leaving> leaving(static_cast<operator_erase_leaving *>(arg));
@@ -89,7 +112,10 @@ static void operator_erase_has_left(void *arg, int result, uint64_t, const cs_ef
 	p->erase.working = false;
 	if (result == CS_ECANCELED)
 		return;
-	operator_erase_plan(p, result == 0 ? operator_erase_pause : operator_erase_again, operator_erase_step);
+	if (result)
+		return operator_erase_put_off(p, "group", result, operator_erase_step);
+	operator_erase_audit(*leaving);
+	operator_erase_plan(p, operator_erase_pause, operator_erase_step);
 }
 
 static int operator_erase_begin_leaving(operator_plugin *p, uint64_t account, uint64_t group, uint64_t heir)
@@ -149,8 +175,8 @@ static void operator_erase_take(operator_plugin *p, const operator_erase_work &w
 	else if (!step.group)
 		operator_erase_plan(p, std::max(operator_erase_pause, took * operator_erase_pause_times),
 		                    operator_erase_step);
-	else if (operator_erase_begin_leaving(p, step.row.account, step.group, step.heir))
-		operator_erase_plan(p, operator_erase_again, operator_erase_step);
+	else if (const int result = operator_erase_begin_leaving(p, step.row.account, step.group, step.heir))
+		operator_erase_put_off(p, "group", result, operator_erase_step);
 	else
 		p->erase.working = true;
 }
@@ -164,9 +190,9 @@ static void operator_erase_was_run(void *state, cs_conn, int result, void *arg)
 	p->erase.working = false;
 	if (result == 0)
 		return operator_erase_take(p, *work);
-	p->erase.row = {};
 	if (result != CS_ECANCELED)
-		operator_erase_plan(p, operator_erase_again, operator_erase_look);
+		operator_erase_put_off(p, "entries", result, operator_erase_look);
+	p->erase.row = {};
 }
 
 static void operator_erase_step(void *state, void *)

@@ -84,8 +84,8 @@ static void a_password_that_an_operator_sets_ends_all_sessions_and_voids_all_tok
 
 	test_server_start(s);
 	test_client *o = operator_open(s), *plain = client_enter(s, "ann"), *phone = client_open(s);
-	const std::string token = json_text(
-		client_login(phone, plain->id, R"(,"device":"phone","remember":true)").json.get(), "token");
+	const std::string token =
+		json_text(client_login(phone, plain->id, R"(,"device":"phone","remember":true)").json.get(), "token");
 	const int64_t begun = check_now();
 
 	(void)order(o, 921, plain->id, R"(,"password":"better")");
@@ -93,7 +93,9 @@ static void a_password_that_an_operator_sets_ends_all_sessions_and_voids_all_tok
 	client_expect_end(phone);
 	assert_true(check_now() - begun < check_soon_ms());
 	assert_string_equal(errmsg_of(s, plain->id, by_password).c_str(), wrong);
-	assert_int_equal(json_integer(log_in(s, plain->id, R"("device":"phone","token":")" + token + "\"").json.get(), "errno"), 1);
+	assert_int_equal(
+		json_integer(log_in(s, plain->id, R"("device":"phone","token":")" + token + "\"").json.get(), "errno"),
+		1);
 	assert_int_equal(json_integer(log_in(s, plain->id, R"("password":"better")").json.get(), "errno"), 0);
 	(void)order(o, 921, 99, R"(,"password":"better")", 6);
 	(void)order(o, 921, plain->id, R"(,"password":"")", 4);
@@ -106,9 +108,12 @@ static void a_locked_account_is_out_until_it_is_unlocked_and_loses_nothing(void 
 	auto *s = static_cast<test_server *>(*state);
 
 	test_server_start(s);
-	test_client *o = operator_open(s), *plain = client_enter(s, "ann"), *phone = client_open(s), *bob = client_enter(s, "bob");
-	const std::string token = R"("device":"phone","token":")" +
-	                          json_text(client_login(phone, plain->id, R"(,"device":"phone","remember":true)").json.get(), "token") + "\"";
+	test_client *o = operator_open(s), *plain = client_enter(s, "ann"), *phone = client_open(s),
+		    *bob = client_enter(s, "bob");
+	const std::string token =
+		R"("device":"phone","token":")" +
+		json_text(client_login(phone, plain->id, R"(,"device":"phone","remember":true)").json.get(), "token") +
+		"\"";
 	const int64_t id = plain->id, begun = check_now();
 	test_client *back = nullptr;
 
@@ -147,7 +152,8 @@ static void locking_races_with_logins_and_leaves_no_session(void **state)
 
 		for (int i = 0; i < 4; i++) {
 			clients.push_back(client_open(s));
-			client_sendf(clients.back(), R"({"msgid":1,"id":%lld,"device":"d%d",%s})", (wide)id, i, by_password);
+			client_sendf(clients.back(), R"({"msgid":1,"id":%lld,"device":"d%d",%s})", (wide)id, i,
+			             by_password);
 		}
 		(void)order(o, 922, id);
 		for (test_client *c : clients) {
@@ -181,15 +187,21 @@ static void accounts_are_named_by_number_or_name_and_come_by_pages(void **state)
 	};
 	assert_int_equal(number_of(R"("name":"ann")"), first);
 	/* A number is meant first. */
-	assert_int_equal(number_of((R"("account":)" + std::to_string(first) + R"(,"name":")" + std::to_string(first) + "\"").c_str()), first);
+	assert_int_equal(
+		number_of((R"("account":)" + std::to_string(first) + R"(,"name":")" + std::to_string(first) + "\"")
+	                          .c_str()),
+		first);
 	assert_int_equal(number_of(R"("account":12345,"name":"12345")"), third);
 	(void)CLIENT_ASK(o, 6, R"({"msgid":925,"name":"nobody")");
 	(void)CLIENT_ASK(o, 4, R"({"msgid":925)");
 	const test_frame page = CLIENT_ASK(o, 0, R"({"msgid":924,"limit":2)");
 	assert_true(json_matches(page.json.get(), R"({"more":true})"));
-	const test_frame last = CLIENT_ASK(o, 0, R"({"msgid":924,"limit":2,"after":"%s")", json_text(page.json.get(), "next").c_str());
+	const test_frame last =
+		CLIENT_ASK(o, 0, R"({"msgid":924,"limit":2,"after":"%s")", json_text(page.json.get(), "next").c_str());
 	assert_false(json_has(last.json.get(), "more"));
-	assert_int_equal(json_integer(cJSON_GetArrayItem(cJSON_GetObjectItem(last.json.get(), "accounts"), 0), "account"), third);
+	assert_int_equal(
+		json_integer(cJSON_GetArrayItem(cJSON_GetObjectItem(last.json.get(), "accounts"), 0), "account"),
+		third);
 	assert_true(second > 0);
 }
 
@@ -231,14 +243,16 @@ static void an_export_has_all_that_the_account_may_read_each_once_whatever_the_p
 	auto *s = static_cast<test_server *>(*state);
 
 	test_server_start(s);
-	test_client *o = operator_open(s), *ann = client_enter(s, "ann"), *bob = client_enter(s, "bob"), *cid = client_enter(s, "cid");
+	test_client *o = operator_open(s), *ann = client_enter(s, "ann"), *bob = client_enter(s, "bob"),
+		    *cid = client_enter(s, "cid");
 	const int64_t group = client_create_group(bob, client_new_name("group"));
 
 	(void)client_group_chat_safely(bob, group, "before ann");
 	client_join_group(ann, group);
 	(void)client_group_chat_safely(ann, group, "hello group");
 	(void)client_group_chat_safely(bob, group, "hello ann");
-	(void)CLIENT_ASK(ann, 0, R"({"msgid":141,"id":%lld,"groupid":%lld,"account":%lld)", (wide)ann->id, (wide)group, (wide)ann->id);
+	(void)CLIENT_ASK(ann, 0, R"({"msgid":141,"id":%lld,"groupid":%lld,"account":%lld)", (wide)ann->id, (wide)group,
+	                 (wide)ann->id);
 	(void)client_group_chat_safely(bob, group, "after ann");
 	for (int i = 0; i < 30; i++)
 		(void)client_chat_safely(ann, bob->id, "to bob " + std::to_string(i));
@@ -248,8 +262,9 @@ static void an_export_has_all_that_the_account_may_read_each_once_whatever_the_p
 	for (const int limit : {1, 3, 7})
 		assert_string_equal(export_all(o, ann->id, limit).c_str(), all.c_str());
 	assert_int_equal(count_of(all, R"("msg":"to bob )"), 30);
-	for (const char *part : {R"({"kind":"account","account":)", R"("kind":"device")", R"("kind":"contact")", R"("kind":"group")",
-	                         R"("kind":"pair")", R"("msg":"hello group")", R"("msg":"hello ann")"})
+	for (const char *part :
+	     {R"({"kind":"account","account":)", R"("kind":"device")", R"("kind":"contact")", R"("kind":"group")",
+	      R"("kind":"pair")", R"("msg":"hello group")", R"("msg":"hello ann")"})
 		assert_int_equal(count_of(all, part), 1);
 	for (const char *part : {"before ann", "after ann", "not for ann", "password", "argon2"})
 		assert_int_equal(count_of(all, part), 0);
@@ -262,9 +277,7 @@ static void an_export_has_all_that_the_account_may_read_each_once_whatever_the_p
 
 static void wait_until_erased(test_client *o, int64_t id)
 {
-	check_wait("an erased account", [=] {
-		return json_text(order(o, 925, id).json.get(), "state") == "erased";
-	});
+	check_wait("an erased account", [=] { return json_text(order(o, 925, id).json.get(), "state") == "erased"; });
 }
 
 static test_frame history(test_client *c, const char *whose, int64_t of)
@@ -291,20 +304,23 @@ static void others_read_blanks_without_a_gap_and_the_groups_go_on(void **state)
 	auto *s = static_cast<test_server *>(*state);
 
 	test_server_start(s);
-	test_client *o = operator_open(s), *ann = client_enter(s, "Ann O'Nymous"), *bob = client_enter(s, "bob", R"(,"want":["event"])"),
-		    *cid = client_enter(s, "cid");
-	const int64_t group = client_create_group(ann, client_new_name("group")), alone = client_create_group(ann, client_new_name("alone")), id = ann->id;
+	test_client *o = operator_open(s), *ann = client_enter(s, "Ann O'Nymous"),
+		    *bob = client_enter(s, "bob", R"(,"want":["event"])"), *cid = client_enter(s, "cid");
+	const int64_t group = client_create_group(ann, client_new_name("group")),
+		      alone = client_create_group(ann, client_new_name("alone")), id = ann->id;
 	const std::string name = ann->name;
 
 	client_join_group(cid, group);
 	client_join_group(bob, group);
-	(void)CLIENT_ASK(ann, 0, R"({"msgid":142,"id":%lld,"groupid":%lld,"account":%lld,"role":"admin")", (wide)id, (wide)group, (wide)bob->id);
+	(void)CLIENT_ASK(ann, 0, R"({"msgid":142,"id":%lld,"groupid":%lld,"account":%lld,"role":"admin")", (wide)id,
+	                 (wide)group, (wide)bob->id);
 	for (int i = 0; i < 5; i++) {
 		(void)client_chat_safely(ann, bob->id, "a secret");
 		(void)client_group_chat_safely(ann, group, "a secret");
 		(void)client_group_chat_safely(cid, group, "an answer");
 	}
-	(void)CLIENT_ASK(ann, 0, R"({"msgid":160,"id":%lld,"toid":%lld,"of":1,"msg":"another secret")", (wide)id, (wide)bob->id);
+	(void)CLIENT_ASK(ann, 0, R"({"msgid":160,"id":%lld,"toid":%lld,"of":1,"msg":"another secret")", (wide)id,
+	                 (wide)bob->id);
 	(void)client_read_all(bob);
 	(void)order(o, 927, id);
 	(void)client_read_to_end(ann);
@@ -313,15 +329,19 @@ static void others_read_blanks_without_a_gap_and_the_groups_go_on(void **state)
 	test_frame event = client_read(bob);
 	while (json_integer(event.json.get(), "msgid") != 142)
 		event = client_read(bob); /* what was on its way before */
-	assert_true(json_matches(event.json.get(), (R"({"id":)" + std::to_string(id) + R"(,"account":)" + std::to_string(bob->id) + R"(,"role":"creator"})")));
-	client_expect(bob, (R"({"msgid":141,"id":)" + std::to_string(id) + R"(,"account":)" + std::to_string(id) + "}"));
+	assert_true(json_matches(event.json.get(), (R"({"id":)" + std::to_string(id) + R"(,"account":)" +
+	                                            std::to_string(bob->id) + R"(,"role":"creator"})")));
+	client_expect(bob,
+	              (R"({"msgid":141,"id":)" + std::to_string(id) + R"(,"account":)" + std::to_string(id) + "}"));
 	const test_frame pair = history(bob, "peer", id), both = history(cid, "groupid", group);
 	expect_no_gap(pair, 6);
 	for (const test_frame *page : {&pair, &both})
-		assert_true(page->bytes.find("secret") == std::string::npos && page->bytes.find(name) == std::string::npos);
+		assert_true(page->bytes.find("secret") == std::string::npos &&
+		            page->bytes.find(name) == std::string::npos);
 	assert_int_equal(count_of(both.bytes, "an answer"), 5);
 	(void)client_group_chat_safely(cid, group, "we go on");
-	(void)CLIENT_ASK(bob, 6, R"({"msgid":6,"id":%lld,"toid":%lld,"msg":"hello?","time":"2026-11-30 12:00:00")", (wide)bob->id, (wide)id);
+	(void)CLIENT_ASK(bob, 6, R"({"msgid":6,"id":%lld,"toid":%lld,"msg":"hello?","time":"2026-11-30 12:00:00")",
+	                 (wide)bob->id, (wide)id);
 	assert_string_equal(errmsg_of(s, id, by_password).c_str(), wrong);
 	(void)CLIENT_ASK(cid, 7, R"({"msgid":144,"id":%lld,"groupid":%lld)", (wide)cid->id, (wide)alone);
 	/* The name is free, the number is not. */
@@ -355,8 +375,9 @@ static void erasing_goes_on_after_the_server_was_killed(void **state)
 	bob = client_return(s, bob->id);
 	int64_t blanks = 0, before = 0;
 	do {
-		const test_frame page = CLIENT_ASK(bob, 0, R"({"msgid":105,"id":%lld,"peer":%lld,"limit":200%s)", (wide)bob->id, (wide)id,
-		                                   before ? (R"(,"before":)" + std::to_string(before)).c_str() : "");
+		const test_frame page =
+			CLIENT_ASK(bob, 0, R"({"msgid":105,"id":%lld,"peer":%lld,"limit":200%s)", (wide)bob->id,
+		                   (wide)id, before ? (R"(,"before":)" + std::to_string(before)).c_str() : "");
 		const cJSON *messages = cJSON_GetObjectItem(page.json.get(), "messages"), *message;
 
 		assert_true(cJSON_GetArraySize(messages) > 0);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * A chatclient on a pseudo terminal: keys in, a screen out. */
+ * A chatclient, or another program, on a pseudo terminal: keys in, a screen out. */
 #include "tests/support/terminal.h"
 
 #include <algorithm>
@@ -35,7 +35,7 @@ static void terminal_exec(const terminal *t, const std::vector<std::string> &arg
                           const std::vector<std::string> &environment)
 {
 	const char *const build = getenv("CS_BUILD");
-	const std::string program = std::string(build ? build : "build") + "/chatclient";
+	const std::string program = std::string(build ? build : "build") + "/" + t->program;
 	std::vector<char *> argv = {const_cast<char *>(program.c_str())};
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * A chatclient on a pseudo terminal: keys in, a screen out. */
+ * A chatclient, or another program, on a pseudo terminal: keys in, a screen out. */
 #ifndef TESTS_SUPPORT_TERMINAL_H
 #define TESTS_SUPPORT_TERMINAL_H
 
@@ -18,6 +18,7 @@
 
 /* The program is $CS_BUILD/chatclient (default: build). It dies with the test. */
 struct terminal {
+	const char *program = "chatclient"; /* of that folder */
 	pid_t pid = -1;
 	int fd = -1; /* the master's side */
 	termios before = {}; /* the modes, as the program finds them */

@@ -81,9 +81,13 @@ static size_t erase(cs_db *db, uint64_t account, size_t most = 1000, size_t most
 		if (step.ended)
 			return blanked;
 		if (step.heir)
-			assert_int_equal(in_transaction(db, [&] { return group_set_role(db, act, step.heir, GROUP_CREATOR); }), 0);
+			assert_int_equal(
+				in_transaction(db, [&] { return group_set_role(db, act, step.heir, GROUP_CREATOR); }),
+				0);
 		if (step.group)
-			assert_int_equal(in_transaction(db, [&] { return group_remove_member(db, act, account, false, &left); }), 0);
+			assert_int_equal(
+				in_transaction(db, [&] { return group_remove_member(db, act, account, false, &left); }),
+				0);
 	}
 }
 
@@ -103,7 +107,8 @@ static bool has(const std::string &text, const char *part)
 static void what_it_said_is_blank_and_every_entry_keeps_its_number(void **state)
 {
 	cs_db *db = model_db(state);
-	const uint64_t pair = store(db, {chat(1, 2, "secret one", "c1"), chat(2, 1, "answer"), chat(1, 2, "secret two")});
+	const uint64_t pair =
+		store(db, {chat(1, 2, "secret one", "c1"), chat(2, 1, "answer"), chat(1, 2, "secret two")});
 	const uint64_t note = store(db, {chat(1, 1, "note to myself")});
 	const uint64_t others = store(db, {chat(2, 3, "not its business")});
 
@@ -228,8 +233,12 @@ static void nobody_logs_in_writes_or_joins_as_it_any_more(void **state)
 	login.series = 1;
 	assert_int_equal(in_transaction(db, [&] { return device_log_in(db, {&one, 1}); }), 0);
 	assert_true(login.is_locked && login.number == 0);
-	std::vector<message_append> items = {chat(1, 2, "late"), chat(1, 3, "late"), chat(2, 1, "hello?"), chat(4, 1, "hello?"),
-	                                     event_to(CONVERSATION_PAIR, 1, 2), event_to(CONVERSATION_PAIR, 2, 1)};
+	std::vector<message_append> items = {chat(1, 2, "late"),
+	                                     chat(1, 3, "late"),
+	                                     chat(2, 1, "hello?"),
+	                                     chat(4, 1, "hello?"),
+	                                     event_to(CONVERSATION_PAIR, 1, 2),
+	                                     event_to(CONVERSATION_PAIR, 2, 1)};
 	assert_int_equal(append(db, &items), 0);
 	for (size_t i = 0; i < 5; i++)
 		assert_int_equal(items[i].outcome, MODEL_NONE);
@@ -260,7 +269,8 @@ static uint64_t creator_of(cs_db *db, uint64_t group)
 	const cs_db_value id = {CS_DB_INTEGER, static_cast<int64_t>(group), nullptr, 0};
 
 	assert_int_equal(db->driver->query(
-				 db, "SELECT account FROM member WHERE conversation = ? AND role = 1 AND left_seq IS NULL",
+				 db,
+				 "SELECT account FROM member WHERE conversation = ? AND role = 1 AND left_seq IS NULL",
 				 &id, 1,
 				 [](void *arg, const cs_db_value *columns, size_t) {
 					 *static_cast<uint64_t *>(arg) = static_cast<uint64_t>(columns[0].integer);
@@ -280,7 +290,10 @@ static void its_groups_go_to_the_oldest_admin_else_member_and_one_that_is_alone_
 
 	for (const uint64_t admin : {2, 3})
 		assert_int_equal(
-			in_transaction(db, [&] { return group_set_role(db, {1, admins, 9, 1}, admin, GROUP_ADMIN); }),
+			in_transaction(db,
+		                       [&] {
+					       return group_set_role(db, {1, admins, 9, 1}, admin, GROUP_ADMIN);
+				       }),
 			0);
 	assert_int_equal(in_transaction(db, [&] { return user_set_locked(db, 6, true, ""); }), 0);
 	(void)erase(db, 1);
@@ -299,7 +312,8 @@ static void events_and_edits_of_it_lose_their_texts(void **)
 	} frames[] = {
 		{1, R"({"msgid":160,"id":1,"toid":2,"of":3,"msg":"secret","cid":"c","name":"ann","x":"y"})",
 	         R"({"msgid":160,"id":1,"toid":2,"of":3,"cid":"c","name":"erased 1"})"},
-		{1, R"({"msgid":9,"id":1,"groupid":7,"name":"ann"})", R"({"msgid":9,"id":1,"groupid":7,"name":"erased 1"})"},
+		{1, R"({"msgid":9,"id":1,"groupid":7,"name":"ann"})",
+	         R"({"msgid":9,"id":1,"groupid":7,"name":"erased 1"})"},
 		{1, R"({"msgid":142,"id":1,"groupid":7,"account":3,"role":"admin","msg":{"a":1},"name":"ann"})",
 	         R"({"msgid":142,"id":1,"groupid":7,"account":3,"role":"admin","name":"erased 1"})"},
 		{1, R"({"msgid":6.0,"id":1,"toid":2,"m\u0073g":"secret","time":"call me","recalled":4})",

@@ -273,6 +273,7 @@ static void a_change_may_be_begun_again_after_any_of_its_statements(void **)
 	check_may_be_begun_again("003.sql");
 	check_may_be_begun_again("004.sql");
 	check_may_be_begun_again("005.sql");
+	check_may_be_begun_again("006.sql");
 }
 
 int main(void)

@@ -21,10 +21,7 @@ static bool chatctl_read_secret_line(int signals, wiped_text *line_r)
 	line_r->clear();
 	line_r->reserve(chatctl_most_line); /* beyond the size that a text keeps in itself */
 	for (;;) {
-		struct pollfd wait[] = {
-			{STDIN_FILENO, POLLIN, 0},
-                        {signals,      POLLIN, 0}
-                };
+		struct pollfd wait[] = {{STDIN_FILENO, POLLIN, 0}, {signals, POLLIN, 0}};
 		char c = 0;
 
 		if (poll(wait, 2, -1) == -1 && errno != EINTR)
@@ -67,7 +64,8 @@ static bool chatctl_ask_twice(int signals, wiped_text *password_r)
 /* A signal waits until the terminal is as before; then it does what it does. */
 static bool chatctl_ask_terminal(wiped_text *password_r)
 {
-	struct termios before {}, silent {};
+	struct termios before {
+	}, silent{};
 	sigset_t ending, former;
 
 	(void)sigemptyset(&ending);

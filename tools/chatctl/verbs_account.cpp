@@ -147,11 +147,12 @@ static void chatctl_show_account(const cJSON *answer, bool colour)
 	chatctl_add_line(&table, "devices", std::to_string(chatctl_number(answer, "devices")));
 	chatctl_add_line(&table, "last seen", seen ? chatctl_time(seen) : "never");
 	chatctl_add_line(&table, "groups", std::to_string(chatctl_number(answer, "groups")));
-	chatctl_add_line(&table, "contacts", std::to_string(chatctl_number(answer, "contacts")) + ", blocked " +
-	                                             std::to_string(chatctl_number(answer, "blocked")));
-	chatctl_add_line(&table, "conversations", std::to_string(chatctl_number(answer, "conversations")) + ", with " +
-	                                                  std::to_string(chatctl_number(answer, "entries")) +
-	                                                  " entries");
+	chatctl_add_line(&table, "contacts",
+	                 std::to_string(chatctl_number(answer, "contacts")) + ", blocked " +
+	                         std::to_string(chatctl_number(answer, "blocked")));
+	chatctl_add_line(&table, "conversations",
+	                 std::to_string(chatctl_number(answer, "conversations")) + ", with " +
+	                         std::to_string(chatctl_number(answer, "entries")) + " entries");
 	chatctl_print_table(&table, colour);
 }
 
@@ -222,7 +223,8 @@ static bool chatctl_is_confirmed(const cJSON *account)
 }
 
 /* The number of the account that is shown is what is erased then. */
-static enum chatctl_status chatctl_confirm(const struct chatctl_options *options, struct chatctl_wire *w, cJSON *request)
+static enum chatctl_status chatctl_confirm(const struct chatctl_options *options, struct chatctl_wire *w,
+                                           cJSON *request)
 {
 	enum chatctl_status status;
 
