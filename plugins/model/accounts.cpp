@@ -118,7 +118,8 @@ int account_conversation_ids(cs_db *db, uint64_t account, uint64_t after, size_t
 	               {id, id, id, sql_integer(after), sql_integer(most)}, accounts_id_take, ids_r);
 }
 
-/* Columns: id, kind, name, the other account, last_seq, history_all; joined_seq, left_seq, role, joined of the member. */
+/* Columns: id, kind, name, the other account, last_seq, history_all; joined_seq, left_seq, role, joined of the
+ * member. */
 static int accounts_conversation_take(void *arg, const cs_db_value *columns, size_t)
 {
 	account_conversation *found = static_cast<account_conversation *>(arg);

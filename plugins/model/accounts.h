@@ -53,7 +53,8 @@ struct account_conversation {
 	int64_t joined = 0; /* ms; 0: not known */
 };
 
-/* The ids of at most `most` of its conversations, those with the lowest ids above `after`, in order. Reader or writer. */
+/* The ids of at most `most` of its conversations, those with the lowest ids above `after`, in order. Reader or
+ * writer. */
 [[nodiscard]] int account_conversation_ids(cs_db *db, uint64_t account, uint64_t after, size_t most,
                                            std::vector<uint64_t> *ids_r);
 /* One of them. MODEL_NONE: it is none. Reader or writer. */

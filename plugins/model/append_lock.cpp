@@ -138,8 +138,8 @@ static int model_id_take(void *arg, const cs_db_value *columns, size_t)
 	return 0;
 }
 
-/* Removes the pairs whose accounts do not both exist, or were erased. Locks the accounts, in the order of their ids, so that nobody
- * changes what they say of each other before the pairs are there. */
+/* Removes the pairs whose accounts do not both exist, or were erased. Locks the accounts, in the order of their ids, so
+ * that nobody changes what they say of each other before the pairs are there. */
 static int model_drop_pairs_of_nobody(append_batch *b, std::vector<append_target *> *pairs)
 {
 	const std::string head =

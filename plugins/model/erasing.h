@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * Erasing an account in the database, in steps. Functions run on store threads.
  *
- * The row of the account stays, and so do the entries that it has stored, each with its seq, its sender and its time: so
- * its number never means somebody else, and no log gets a gap. What the account said, and its name, is blanked. A step
- * that was interrupted is done again. */
+ * The row of the account stays, and so do the entries that it has stored, each with its seq, its sender and its time.
+ * So its number never means somebody else, and no log gets a gap. What the account said, and its name, is blanked. A
+ * step that was interrupted is done again. */
 #ifndef MODEL_ERASING_H
 #define MODEL_ERASING_H
 

@@ -54,8 +54,8 @@ struct user {
  * next tokens. MODEL_NONE as above. Writer. */
 [[nodiscard]] int user_set_password(cs_db *db, uint64_t id, std::string_view was, std::string_view hash,
                                     user_series *series_r);
-/* The same without knowing the hash, as an operator does it. MODEL_NONE: there is no such account, or it is being erased
- * or was. Writer. */
+/* The same without knowing the hash, as an operator does it. MODEL_NONE: there is no such account, or it is being
+ * erased or was. Writer. */
 [[nodiscard]] int user_replace_password(cs_db *db, uint64_t id, std::string_view hash, user_series *series_r);
 /* Voids the tokens of device 0. Writer. */
 [[nodiscard]] int user_void_unnamed(cs_db *db, uint64_t id);

@@ -160,7 +160,8 @@ int operator_on_account_show(void *state, const cs_frame *frame)
 enum operator_export_kind { EXPORT_ACCOUNT, EXPORT_DEVICES, EXPORT_CONTACTS, EXPORT_CONVERSATIONS, EXPORT_END };
 
 /* Where a page begins; `next` of the page before is "KIND-ABOVE-SEQ". above: how many devices were shown, the account
- * of the contact that was shown last, or a conversation. seq 0: all of it was shown; else it is under way, and its entries from seq on come next. */
+ * of the contact that was shown last, or a conversation. seq 0: all of it was shown; else it is under way, and its
+ * entries from seq on come next. */
 struct operator_export_place {
 	uint64_t kind = EXPORT_ACCOUNT, above = 0, seq = 0;
 };

@@ -52,7 +52,8 @@ static void a_lock_and_a_new_password_end_the_sessions_of_all_nodes_at_once(void
 	const int64_t id = client_absent(c->nodes[0].server, "ann");
 
 	for (const int msgid : {922, 921}) {
-		test_client *here = enter_at(c, 0, id, R"(,"device":"here")"), *there = enter_at(c, 1, id, R"(,"device":"there")");
+		test_client *here = enter_at(c, 0, id, R"(,"device":"here")"),
+			    *there = enter_at(c, 1, id, R"(,"device":"there")");
 		const int64_t begun = check_now();
 
 		order(o, msgid, id, R"(,"password":"better")");
@@ -112,11 +113,13 @@ static void another_node_goes_on_for_one_that_dies_while_it_erases(void **state)
 		check_sleep_ms(100);
 	}
 	for (const auto &[whose, of] : {std::pair{"peer", id}, std::pair{"groupid", group}}) {
-		const test_frame page = CLIENT_ASK(bob, 0, R"({"msgid":105,"id":%lld,"%s":%lld)", (wide)bob->id, whose, (wide)of);
+		const test_frame page =
+			CLIENT_ASK(bob, 0, R"({"msgid":105,"id":%lld,"%s":%lld)", (wide)bob->id, whose, (wide)of);
 
 		assert_true(page.bytes.find("secret") == std::string::npos);
 	}
-	const test_frame members = CLIENT_ASK(bob, 0, R"({"msgid":144,"id":%lld,"groupid":%lld)", (wide)bob->id, (wide)group);
+	const test_frame members =
+		CLIENT_ASK(bob, 0, R"({"msgid":144,"id":%lld,"groupid":%lld)", (wide)bob->id, (wide)group);
 	assert_true(members.bytes.find(R"("role":"creator")") != std::string::npos);
 	assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(members.json.get(), "members")), 1);
 }

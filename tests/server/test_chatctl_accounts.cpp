@@ -44,8 +44,8 @@ static output run(const test_server *s, const char *input, const std::string &wo
 {
 	const char *build = getenv("CS_BUILD");
 	const std::string out = s->folder + "/out", err = s->folder + "/err";
-	const std::string line = std::string("printf '") + input + "' | " + (build ? build : "build") + "/chatctl -s '" +
-	                         operator_path(s) + "' " + words + " >'" + out + "' 2>'" + err + "'";
+	const std::string line = std::string("printf '") + input + "' | " + (build ? build : "build") +
+	                         "/chatctl -s '" + operator_path(s) + "' " + words + " >'" + out + "' 2>'" + err + "'";
 
 	(void)unlink(out.c_str());
 	(void)unlink(err.c_str());

@@ -14,8 +14,8 @@
 
 static constexpr size_t chatctl_most_line = 4096; /* bytes; the server takes less */
 
-/* The next line of standard input, without its end. signals: a descriptor that ends the reading, or -1. false: the input
- * has ended before a line, or a signal has come. */
+/* The next line of standard input, without its end. signals: a descriptor that ends the reading, or -1. false: the
+ * input has ended before a line, or a signal has come. */
 static bool chatctl_read_secret_line(int signals, wiped_text *line_r)
 {
 	line_r->clear();
