@@ -102,8 +102,8 @@ static void mailbox_retention_end_round(mailbox *m)
 
 /* ---- the clock of this node */
 
-/* A clock that was set ahead while the server ran, or before it started: then the newest entry seems to be old. A server
- * that was off for days looks the same. An operator gets a day to see the warning. */
+/* A clock that was set ahead while the server ran, or before it started: then the newest entry seems to be old. A
+ * server that was off for days looks the same. An operator gets a day to see the warning. */
 static bool mailbox_retention_has_leapt(mailbox *m, const retention_clock &clock)
 {
 	mailbox_clock *own = &m->clock;

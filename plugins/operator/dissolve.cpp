@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * GROUP_DISSOLVE: removes the members of a group as its creator would, some with each request, and the creator at last.
  *
- * First nobody joins without an invitation any more, so there is an end. A group that is dissolved in part is a group as
- * any other: the next request goes on, whoever sends it, on any node. */
+ * First nobody joins without an invitation any more, so there is an end. A group that is dissolved in part is a group
+ * as any other: the next request goes on, whoever sends it, on any node. */
 #include "operator.h"
 
 #include <algorithm>

@@ -20,7 +20,7 @@ int operator_get_group(const plugin_context &context, const cs_frame *frame, gro
 		result = field_integer(context, frame, "groupid", FIELD_OPTIONAL, 1, &id);
 	if (!result)
 		result = field_text(context, frame, "groupname", FIELD_OPTIONAL, &name);
-	if (!result && (id != 0) == (name.data() != nullptr))
+	if (!result && (id == 0) == !name.data())
 		result = context.host->refuse(context.self, frame->conn, &frame->request, CS_ERRNO_BAD_FRAME,
 		                              "one of groupid and groupname must be there");
 	named_r->id = static_cast<uint64_t>(id);

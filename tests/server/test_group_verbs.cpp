@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Tests the verbs of operators about groups with a real server: what is shown, and that members hear of what an operator
- * does to their group; and the purge of what is old. */
+ * Tests the verbs of operators about groups with a real server: what is shown, and that members hear of what an
+ * operator does to their group; and the purge of what is old. */
 #include <chrono>
 #include <string>
 #include <vector>
@@ -90,7 +90,8 @@ static void a_mute_by_an_operator_is_an_entry_that_all_members_get(void **state)
 	(void)order(o, CS_MSGID_GROUP_MUTE, group, ",\"account\":1000000,\"ms\":60000", CS_ERRNO_NO_SUCH_USER);
 	(void)order(o, CS_MSGID_GROUP_MUTE, 1000000, ",\"account\":0,\"ms\":1", CS_ERRNO_NO_SUCH_GROUP);
 	check_wait("the audit line", [s] {
-		return check_read_file(s->folder + "/audit.log").find("verb=group_mute peer=operator:") != std::string::npos;
+		return check_read_file(s->folder + "/audit.log").find("verb=group_mute peer=operator:") !=
+		       std::string::npos;
 	});
 }
 
