@@ -15,7 +15,7 @@
 #include "../model/devices.h"
 #include "login.h"
 #include "roster.h"
-#include "token.h"
+#include "../shared/token.h"
 #include <base/wipe.h>
 
 struct attempt {

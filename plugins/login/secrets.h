@@ -4,7 +4,7 @@
 #define LOGIN_SECRETS_H
 
 #include "login.h"
-#include "token.h"
+#include "../shared/token.h"
 #include <base/wipe.h>
 
 /* Whether there is a key to make tokens with, which is not older than a year. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * The text of a token, and its proof. Any thread; no store, no clock. */
-#ifndef LOGIN_TOKEN_H
-#define LOGIN_TOKEN_H
+#ifndef PLUGINS_SHARED_TOKEN_H
+#define PLUGINS_SHARED_TOKEN_H
 
 #include <array>
 #include <cstddef>
