@@ -7,18 +7,11 @@
 
 #include <sodium.h>
 
-static const int64_t secrets_day = INT64_C(24) * 3600 * 1000;
-
-/* A key makes tokens for a year. login.token_life is at most a year, so a year after its successor was made its last
- * token has ended; a month more for clocks that differ, and for a node that did not read the successor at once. */
-static const int64_t secrets_key_life = 365 * secrets_day;
-static const int64_t secrets_former_life = (365 + 30) * secrets_day;
-
 bool secrets_are_current(const login_plugin *plugin)
 {
 	const std::vector<token_key_row> &keys = plugin->keys;
 
-	return !keys.empty() && keys.front().created >= plugin->context.host->now() - secrets_key_life;
+	return !keys.empty() && keys.front().created >= plugin->context.host->now() - token_key_life;
 }
 
 /* ---- reading and making keys */
@@ -52,7 +45,7 @@ static int secrets_renew(cs_db *db, void *arg)
 {
 	secrets_fetching *f = static_cast<secrets_fetching *>(arg);
 
-	return token_secrets_renew(db, f->fresh, f->now, f->now - secrets_key_life, f->now - secrets_former_life,
+	return token_secrets_renew(db, f->fresh, f->now, f->now - token_key_life, f->now - token_former_life,
 	                           &f->secrets);
 }
 

@@ -16,6 +16,13 @@ inline constexpr size_t token_most = 200;
 
 inline constexpr size_t token_key_size = 32;
 
+/* A key makes tokens for a year, in ms. A token lives for a year at most, so a year after its key's successor was made
+ * it has ended; a month more for clocks that differ, and for a node that did not read the successor at once. */
+inline constexpr int64_t token_day = INT64_C(24) * 3600 * 1000;
+inline constexpr int64_t token_life_most = 365 * token_day;
+inline constexpr int64_t token_key_life = 365 * token_day;
+inline constexpr int64_t token_former_life = (365 + 30) * token_day;
+
 /* What a token says. */
 struct token {
 	uint64_t key = 0; /* the number of the key that proves it */

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT
+ * How long to wait before a receiver that failed is asked again. */
+#include "backoff.h"
+
+#include <algorithm>
+
+/* More doublings than any bounds hold. */
+static constexpr unsigned backoff_doublings_most = 40;
+
+int64_t backoff_wait(const backoff_bounds &bounds, unsigned failures, int64_t retry_after, uint32_t random)
+{
+	if (retry_after >= 0)
+		return std::clamp(retry_after, bounds.least, bounds.most);
+	int64_t wait = bounds.least;
+
+	for (unsigned i = 1; i < std::min(failures, backoff_doublings_most) && wait < bounds.most; i++)
+		wait *= 2;
+	wait = std::min(wait, bounds.most);
+	wait += wait / 2 * static_cast<int64_t>(random % 1024) / 1024 - wait / 4;
+	return std::clamp(wait, bounds.least, bounds.most);
+}

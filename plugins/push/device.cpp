@@ -1,0 +1,727 @@
+/* SPDX-License-Identifier: MIT
+ * Devices whose transport is HTTP: a session that is no socket, whose frames are posted to a URL.
+ *
+ * A device is AWAY until no node has its session; then it gets a number and a generation from the store, adopts a
+ * connection, claims the session, attaches it to the mailbox, and is OPEN. Each step that ends later is named by the
+ * device's tag of that time; if the device has another tag by then, the step is void. */
+#include "push.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <deque>
+#include <utility>
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "../model/devices.h"
+#include "document.h"
+#include "sign.h"
+
+enum device_stage { DEVICE_AWAY, DEVICE_ASKING, DEVICE_NUMBERING, DEVICE_CLAIMING, DEVICE_ATTACHING, DEVICE_OPEN };
+
+struct device_item {
+	std::string frame;
+	document_frame look;
+};
+
+struct push_device {
+	push_plugin *owner = nullptr;
+	push_device_row row;
+	device_stage stage = DEVICE_AWAY;
+	uint64_t tag = 0;
+	int64_t next_try = 0; /* monotonic, ms */
+	int64_t seen = 0; /* monotonic, ms: then the store was told that the device is in use */
+
+	cs_conn conn = 0;
+	int fd = -1; /* the other end */
+	cs_watch *watch = nullptr;
+	std::string input, output;
+
+	std::deque<device_item> queue; /* what is to be posted */
+	std::deque<device_item> answers; /* to the bot's requests: they go with what is posted next */
+	std::vector<device_item> batch; /* what is being posted, or will be posted again */
+	bool is_posting = false;
+	uint64_t post_session = 0; /* the tag of the session whose batch is being posted */
+	unsigned failures = 0; /* in a row */
+	cs_timer *retry = nullptr;
+};
+
+/* Of one POST. */
+static constexpr size_t device_frames_most = 100;
+static constexpr size_t device_bytes_most = 1024 * 1024;
+/* Answers that wait for the next POST. */
+static constexpr size_t device_answers_most = 50;
+/* Of what the bot said, that the server has not read yet. */
+static constexpr size_t device_output_most = 1024 * 1024;
+/* An account may have more named devices than that only by this plugin. */
+static constexpr size_t device_named_most = 10000;
+static constexpr int64_t device_day_ms = INT64_C(24) * 3600 * 1000;
+
+void push_device_deleter::operator()(push_device *d) const
+{
+	delete d;
+}
+
+static unsigned long long device_account(const push_device *d)
+{
+	return d->row.account;
+}
+
+/* ---- the end of a session */
+
+static void device_stop_retry(push_device *d)
+{
+	if (d->retry)
+		d->owner->context.host->timer_del(d->owner->context.self, d->retry);
+	d->retry = nullptr;
+}
+
+/* The session ends, if there is one; what was not confirmed comes again. */
+static void device_leave(push_device *d, int64_t pause)
+{
+	push_plugin *p = d->owner;
+
+	device_stop_retry(d);
+	if (d->watch)
+		p->context.host->unwatch(p->context.self, d->watch);
+	d->watch = nullptr;
+	if (d->fd != -1)
+		(void)close(d->fd);
+	d->fd = -1;
+	if (d->conn)
+		p->sessions.erase(d->conn);
+	d->conn = 0;
+	d->input.clear();
+	d->output.clear();
+	d->queue.clear();
+	d->answers.clear();
+	d->batch.clear();
+	d->stage = DEVICE_AWAY;
+	d->tag = push_next_tag(p);
+	d->next_try = p->context.host->monotonic() + pause;
+}
+
+void device_on_closed(push_plugin *p, cs_conn conn)
+{
+	const auto session = p->sessions.find(conn);
+
+	if (session == p->sessions.end())
+		return;
+	const auto found = p->devices.find(session->second);
+	if (found != p->devices.end())
+		device_leave(found->second.get(), p->conf->lookout);
+	else
+		p->sessions.erase(session);
+}
+
+/* ---- the other end of the connection */
+
+static void device_on_event(void *state, int fd, unsigned events, void *arg);
+
+static void device_watch(push_device *d)
+{
+	const plugin_context &c = d->owner->context;
+	const unsigned events = CS_WATCH_READ | (d->output.empty() ? 0u : unsigned{CS_WATCH_WRITE});
+
+	if (d->watch)
+		c.host->unwatch(c.self, d->watch);
+	d->watch = c.host->watch(c.self, d->fd, events, device_on_event, d);
+}
+
+/* What the socket does not take is kept until it does. An error is seen when it is read. */
+static void device_write_some(push_device *d)
+{
+	const bool waited = !d->output.empty();
+
+	while (!d->output.empty()) {
+		const ssize_t size = send(d->fd, d->output.data(), d->output.size(), MSG_NOSIGNAL);
+
+		if (size <= 0)
+			break;
+		d->output.erase(0, static_cast<size_t>(size));
+	}
+	if (waited)
+		device_watch(d);
+}
+
+static void device_post_some(push_device *d);
+
+/* An answer is not posted for its own sake: a bot that answers each refusal with the same wrong frame would go round in
+ * a circle. */
+static void device_take_frame(push_device *d, std::string frame)
+{
+	const document_frame look = document_look(d->row.account, frame);
+
+	if (look.msgid == 0 || look.msgid == CS_MSGID_PONG)
+		return;
+	if (!look.is_answer) {
+		d->queue.push_back({std::move(frame), look});
+		return;
+	}
+	if (look.answers_to == CS_MSGID_DELIVERED || look.error == CS_ERRNO_GOING_AWAY)
+		return;
+	if (d->answers.size() == device_answers_most)
+		d->answers.pop_front();
+	d->answers.push_back({std::move(frame), look});
+}
+
+/* false: the other end is closed. */
+static bool device_read_some(push_device *d)
+{
+	static constexpr size_t piece = 65536, pieces_most = 16;
+	std::vector<std::string> frames;
+
+	for (size_t i = 0; i < pieces_most; i++) {
+		const size_t at = d->input.size();
+
+		d->input.resize(at + piece);
+		const ssize_t size = recv(d->fd, d->input.data() + at, piece, 0);
+		const int error = errno;
+		d->input.resize(at + static_cast<size_t>(std::max<ssize_t>(size, 0)));
+		if (size == 0 || (size < 0 && error != EAGAIN && error != EINTR))
+			return false;
+		if (size < 0)
+			break;
+	}
+	document_take_frames(&d->input, &frames);
+	for (std::string &frame : frames)
+		device_take_frame(d, std::move(frame));
+	return true;
+}
+
+static void device_on_event(void *, int, unsigned events, void *arg)
+{
+	push_device *d = static_cast<push_device *>(arg);
+
+	if (!device_read_some(d)) {
+		device_leave(d, d->owner->conf->lookout);
+		return;
+	}
+	if (events & CS_WATCH_WRITE)
+		device_write_some(d);
+	device_post_some(d);
+}
+
+/* ---- posting */
+
+static void device_take_batch(push_device *d)
+{
+	size_t bytes = 0;
+
+	while (!d->answers.empty() && d->batch.size() + 1 < device_frames_most) {
+		bytes += d->answers.front().frame.size();
+		d->batch.push_back(std::move(d->answers.front()));
+		d->answers.pop_front();
+	}
+	while (!d->queue.empty() && d->batch.size() < device_frames_most && bytes < device_bytes_most) {
+		bytes += d->queue.front().frame.size();
+		d->batch.push_back(std::move(d->queue.front()));
+		d->queue.pop_front();
+	}
+}
+
+/* Everything of the batch was received. */
+static void device_confirm(push_device *d)
+{
+	std::map<std::pair<cs_conversation_kind, uint64_t>, uint64_t> up_to;
+
+	for (const device_item &item : d->batch)
+		if (item.look.seq)
+			up_to[{item.look.kind, item.look.of}] = item.look.seq;
+	for (const auto &[conversation, seq] : up_to)
+		d->output += document_delivered(d->row.account, conversation.first, conversation.second, seq) + "\n";
+	d->owner->figures.frames += static_cast<int64_t>(d->batch.size());
+	d->batch.clear();
+}
+
+/* What the bot says in its answer. */
+static void device_say(push_device *d, const http_post *post)
+{
+	std::vector<std::string> frames;
+
+	if (post->answer.empty() || !document_read_answer(post->answer, &frames))
+		return;
+	for (size_t i = 0; i < std::min(frames.size(), device_frames_most); i++)
+		d->output += frames[i] + "\n";
+	d->owner->figures.said += static_cast<int64_t>(std::min(frames.size(), device_frames_most));
+}
+
+static void device_try_again(void *, void *arg)
+{
+	push_device *d = static_cast<push_device *>(arg);
+
+	d->retry = nullptr;
+	device_post_some(d);
+}
+
+static void device_log_failure(const push_device *d, const http_post *post)
+{
+	const plugin_context &c = d->owner->context;
+	const std::string origin = http_url_origin(d->row.url);
+
+	if (post->end == HTTP_ANSWERED)
+		c.host->log(c.self, CS_LOG_WARNING, "a bot does not take its messages account=%llu url=%s status=%d",
+		            device_account(d), origin.c_str(), post->status);
+	else
+		c.host->log(c.self, CS_LOG_WARNING, "a bot does not take its messages account=%llu url=%s why=%s",
+		            device_account(d), origin.c_str(), post->why.c_str());
+}
+
+static void device_fail(push_device *d, const http_post *post)
+{
+	push_plugin *p = d->owner;
+	const plugin_context &c = p->context;
+
+	p->figures.failures++;
+	if (d->failures++ == 0)
+		device_log_failure(d, post);
+	d->retry = c.host->timer_add(c.self,
+	                             backoff_wait(push_backoff(p), d->failures,
+	                                          post->end == HTTP_ANSWERED ? post->retry_after : -1,
+	                                          sign_random()),
+	                             0, device_try_again, d);
+}
+
+struct device_ending {
+	uint64_t account;
+	std::string url;
+	int64_t now;
+};
+
+static int device_end_store(cs_db *db, void *arg)
+{
+	const device_ending *e = static_cast<device_ending *>(arg);
+
+	return push_device_end(db, e->account, e->url, e->now);
+}
+
+/* If the store did not take it, the receiver is asked once more when the list was read, and says it again. */
+static void device_end_stored(void *state, cs_conn, int, void *arg)
+{
+	const std::unique_ptr<device_ending> e(static_cast<device_ending *>(arg));
+
+	push_tell_change(static_cast<push_plugin *>(state));
+}
+
+static void device_end(push_device *d)
+{
+	push_plugin *p = d->owner;
+	const plugin_context &c = p->context;
+	auto e = std::make_unique<device_ending>(d->row.account, d->row.url, c.host->now());
+
+	c.host->log(c.self, CS_LOG_WARNING, "a bot wants no more messages, its device has ended account=%llu url=%s",
+	            device_account(d), http_url_origin(d->row.url).c_str());
+	d->row.ended = e->now;
+	device_leave(d, p->conf->lookout);
+	if (c.host->work(c.self, 0, CS_WORK_WRITE, device_end_store, device_end_stored, e.get()) == 0)
+		(void)e.release(); /* device_end_stored owns it now */
+}
+
+static void device_posted(void *state, http_post_ptr post, uint64_t tag)
+{
+	push_plugin *p = static_cast<push_plugin *>(state);
+	const uint64_t account = p->posting[tag];
+	const auto found = p->devices.find(account);
+
+	p->posting.erase(tag);
+	if (found == p->devices.end())
+		return;
+	push_device *d = found->second.get();
+	const bool is_good = post->end == HTTP_ANSWERED && post->status / 100 == 2;
+	d->is_posting = false;
+	if (d->post_session != d->tag)
+		return;
+	if (post->end == HTTP_ANSWERED && post->status == 410) {
+		device_end(d);
+		return;
+	}
+	if (!is_good) {
+		device_fail(d, post.get());
+		return;
+	}
+	if (d->failures)
+		p->context.host->log(p->context.self, CS_LOG_INFO, "a bot takes its messages again account=%llu url=%s",
+		                     device_account(d), http_url_origin(d->row.url).c_str());
+	d->failures = 0;
+	device_confirm(d);
+	device_say(d, post.get());
+	device_write_some(d);
+	device_post_some(d);
+}
+
+/* At most one request of a device is under way. */
+static void device_post_some(push_device *d)
+{
+	push_plugin *p = d->owner;
+	std::vector<std::string> frames;
+
+	if (d->stage != DEVICE_OPEN || d->is_posting || d->retry || d->output.size() > device_output_most)
+		return;
+	if (d->batch.empty() && !d->queue.empty())
+		device_take_batch(d);
+	if (d->batch.empty())
+		return;
+	for (const device_item &item : d->batch)
+		frames.push_back(item.frame);
+	const uint64_t tag = push_next_tag(p);
+	d->is_posting = true;
+	d->post_session = d->tag;
+	p->posting[tag] = d->row.account;
+	p->figures.posts++;
+	http_send(p->posts,
+	          push_signed_post(p, d->row.url, d->row.secret, document_of_frames(d->row.account, frames)),
+	          device_posted, tag);
+}
+
+/* ---- the steps to a session */
+
+/* A step that ends later. */
+struct device_step {
+	push_plugin *owner = nullptr;
+	uint64_t account = 0, tag = 0;
+	uint64_t number = 0;
+	unsigned char online = 0;
+	device_login login;
+};
+
+using device_step_ptr = std::unique_ptr<device_step>;
+
+/* The device whose step it is; NULL: the step is void. */
+static push_device *device_of(const device_step *step)
+{
+	const auto found = step->owner->devices.find(step->account);
+
+	return found != step->owner->devices.end() && found->second->tag == step->tag ? found->second.get() : nullptr;
+}
+
+static device_step_ptr device_begin_step(push_device *d, device_stage stage)
+{
+	auto step = std::make_unique<device_step>();
+
+	d->stage = stage;
+	d->tag = push_next_tag(d->owner);
+	step->owner = d->owner;
+	step->account = d->row.account;
+	step->tag = d->tag;
+	step->number = d->row.number;
+	return step;
+}
+
+/* The first page is the beginning of what is posted. */
+static void device_attached(void *arg, cs_conn conn, int result, const cs_mailbox_entry *entries, size_t count)
+{
+	const device_step_ptr step(static_cast<device_step *>(arg));
+	push_device *d = device_of(step.get());
+	push_plugin *p = step->owner;
+
+	if (!d)
+		return;
+	for (size_t i = 0; i < count; i++)
+		device_take_frame(d, std::string(entries[i].frame, entries[i].size));
+	if (result == 0)
+		result = p->mailbox->begin(p->mailbox_context, conn, 0);
+	if (result == 0)
+		result = p->context.host->finish(p->context.self, conn);
+	if (result != 0) {
+		device_leave(d, p->conf->lookout);
+		return;
+	}
+	d->stage = DEVICE_OPEN;
+	p->context.host->log(p->context.self, CS_LOG_INFO, "a bot is served here account=%llu url=%s",
+	                     device_account(d), http_url_origin(d->row.url).c_str());
+	device_post_some(d);
+}
+
+static void device_claimed(void *, cs_conn conn, int result, void *arg)
+{
+	const device_step_ptr claim(static_cast<device_step *>(arg));
+	push_device *d = device_of(claim.get());
+
+	if (!d)
+		return;
+	push_plugin *p = d->owner;
+	if (result != 0) {
+		device_leave(d, p->conf->lookout);
+		return;
+	}
+	const cs_mailbox_session session = {.account = d->row.account,
+	                                    .device = d->row.number,
+	                                    .want = 0,
+	                                    .acknowledges = 1,
+	                                    .spare_flags = 0,
+	                                    .spare = {}};
+	device_step_ptr step = device_begin_step(d, DEVICE_ATTACHING);
+	if (p->mailbox->attach(p->mailbox_context, conn, &session, device_attached, step.get()) == 0)
+		(void)step.release(); /* device_attached owns it now */
+	else
+		device_leave(d, p->conf->lookout);
+}
+
+/* false: the server takes no connection now. */
+static bool device_adopt(push_device *d)
+{
+	push_plugin *p = d->owner;
+	const plugin_context &c = p->context;
+	const std::string peer = "push:" + std::to_string(d->row.account);
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) != 0)
+		return false;
+	if (c.host->adopt(c.self, pair[0], peer.c_str(), 0, &d->conn) != 0) {
+		(void)close(pair[0]);
+		(void)close(pair[1]);
+		d->conn = 0;
+		return false;
+	}
+	d->fd = pair[1];
+	p->sessions[d->conn] = d->row.account;
+	device_watch(d);
+	return d->watch != nullptr;
+}
+
+/* Without CS_CLAIM_KICK: of several nodes, one has the device. */
+static void device_claim(push_device *d, const device_login &login)
+{
+	const plugin_context &c = d->owner->context;
+	const cs_claim claim = {.account = d->row.account,
+	                        .device = login.number,
+	                        .name = login.user.name.c_str(),
+	                        .generation = login.user.generation,
+	                        .want = 0,
+	                        .flags = 0,
+	                        .spare = {}};
+
+	d->row.number = login.number;
+	device_step_ptr step = device_begin_step(d, DEVICE_CLAIMING);
+	if (device_adopt(d) && c.host->claim(c.self, d->conn, &claim, device_claimed, step.get()) == 0)
+		(void)step.release(); /* device_claimed owns it now */
+	else
+		device_leave(d, d->owner->conf->lookout);
+}
+
+static int device_number_store(cs_db *db, void *arg)
+{
+	device_login *login = &static_cast<device_step *>(arg)->login;
+
+	return device_log_in(db, std::span<device_login *const>(&login, 1));
+}
+
+static void device_numbered(void *, cs_conn, int result, void *arg)
+{
+	const device_step_ptr step(static_cast<device_step *>(arg));
+	push_device *d = device_of(step.get());
+
+	if (!d)
+		return;
+	if (result == 0 && step->login.user.generation && !step->login.is_void && !step->login.full) {
+		d->seen = d->owner->context.host->monotonic();
+		device_claim(d, step->login);
+	} else {
+		device_leave(d, d->owner->conf->lookout);
+	}
+}
+
+static void device_number(push_device *d)
+{
+	const plugin_context &c = d->owner->context;
+	device_step_ptr step = device_begin_step(d, DEVICE_NUMBERING);
+
+	step->login.user.account = d->row.account;
+	step->login.name = push_device_name;
+	step->login.now = c.host->now();
+	step->login.most = device_named_most;
+	step->login.series = d->row.series;
+	if (c.host->work(c.self, 0, CS_WORK_WRITE, device_number_store, device_numbered, step.get()) == 0)
+		(void)step.release(); /* device_numbered owns it now */
+	else
+		device_leave(d, d->owner->conf->lookout);
+}
+
+/* While the bus is away nobody knows whether another node has it. */
+static void device_asked(void *, cs_conn, int result, void *arg)
+{
+	const device_step_ptr step(static_cast<device_step *>(arg));
+	push_device *d = device_of(step.get());
+
+	if (!d)
+		return;
+	if (result == 0 && !step->online)
+		device_number(d);
+	else
+		device_leave(d, d->owner->conf->lookout);
+}
+
+/* Most of the time another node has it: to ask that costs less than to claim it in vain. */
+static void device_ask(push_device *d)
+{
+	const plugin_context &c = d->owner->context;
+	device_step_ptr step = device_begin_step(d, DEVICE_ASKING);
+
+	if (c.host->presence_of(c.self, 0, d->row.account, &step->number, &step->online, 1, device_asked, step.get()) ==
+	    0)
+		(void)step.release(); /* device_asked owns it now */
+	else
+		device_leave(d, d->owner->conf->lookout);
+}
+
+static void device_tend(push_device *d)
+{
+	if (d->stage != DEVICE_AWAY || d->is_posting || d->owner->context.host->monotonic() < d->next_try)
+		return;
+	if (d->row.number)
+		device_ask(d);
+	else
+		device_number(d);
+}
+
+/* ---- the list */
+
+static void device_update(push_device *d, const push_device_row &row)
+{
+	const bool is_other = d->row.url != row.url;
+
+	d->row.url = row.url;
+	d->row.secret = row.secret;
+	d->row.series = row.series;
+	if (!is_other)
+		return;
+	d->failures = 0;
+	device_stop_retry(d);
+	device_post_some(d);
+}
+
+static void device_merge(push_plugin *p, const std::vector<push_device_row> &rows)
+{
+	std::map<uint64_t, const push_device_row *> wanted;
+
+	for (const push_device_row &row : rows)
+		if (!row.ended)
+			wanted[row.account] = &row;
+	for (auto at = p->devices.begin(); at != p->devices.end();) {
+		const auto row = wanted.find(at->first);
+
+		if (row == wanted.end()) {
+			device_leave(at->second.get(), 0);
+			at = p->devices.erase(at);
+			continue;
+		}
+		device_update(at->second.get(), *row->second);
+		wanted.erase(row);
+		++at;
+	}
+	for (const auto &[account, row] : wanted) {
+		push_device_ptr d(new push_device);
+
+		d->owner = p;
+		d->row = *row;
+		d->tag = push_next_tag(p);
+		p->devices[account] = std::move(d);
+	}
+}
+
+struct device_listing {
+	std::vector<push_device_row> rows;
+};
+
+static int device_list_read(cs_db *db, void *arg)
+{
+	return push_device_list(db, &static_cast<device_listing *>(arg)->rows);
+}
+
+static void device_listed(void *state, cs_conn, int result, void *arg)
+{
+	const std::unique_ptr<device_listing> listing(static_cast<device_listing *>(arg));
+	push_plugin *p = static_cast<push_plugin *>(state);
+
+	p->is_listing = false;
+	if (result == 0)
+		device_merge(p, listing->rows);
+	for (const auto &[account, d] : p->devices)
+		device_tend(d.get());
+	if (std::exchange(p->lists_again, false))
+		device_list_soon(p);
+}
+
+/* What changes while the list is read may be missing in it. */
+void device_list_soon(push_plugin *p)
+{
+	const plugin_context &c = p->context;
+	auto listing = std::make_unique<device_listing>();
+
+	if (p->is_listing) {
+		p->lists_again = true;
+		return;
+	}
+	p->next_list = c.host->monotonic() + p->conf->lookout;
+	if (c.host->work(c.self, 0, CS_WORK_READ, device_list_read, device_listed, listing.get()) != 0)
+		return;
+	(void)listing.release(); /* device_listed owns it now */
+	p->is_listing = true;
+}
+
+/* ---- in use: a device that nobody has seen for months is forgotten */
+
+static int device_seen_store(cs_db *db, void *arg)
+{
+	const device_step *step = static_cast<device_step *>(arg);
+	const message_reader reader = {step->account, step->number};
+
+	return device_note_seen(db, std::span<const message_reader>(&reader, 1), step->login.now);
+}
+
+static void device_seen_stored(void *, cs_conn, int, void *arg)
+{
+	const device_step_ptr step(static_cast<device_step *>(arg));
+}
+
+static void device_note_day(push_device *d)
+{
+	const plugin_context &c = d->owner->context;
+	auto step = std::make_unique<device_step>();
+
+	if (d->stage != DEVICE_OPEN || c.host->monotonic() < d->seen + device_day_ms)
+		return;
+	step->account = d->row.account;
+	step->number = d->row.number;
+	step->login.now = c.host->now();
+	if (c.host->work(c.self, 0, CS_WORK_WRITE, device_seen_store, device_seen_stored, step.get()) != 0)
+		return;
+	(void)step.release(); /* device_seen_stored owns it now */
+	d->seen = c.host->monotonic();
+}
+
+void device_tick(push_plugin *p)
+{
+	if (p->context.host->monotonic() >= p->next_list)
+		device_list_soon(p);
+	for (const auto &[account, d] : p->devices) {
+		device_tend(d.get());
+		device_note_day(d.get());
+	}
+}
+
+void device_stop(push_plugin *p)
+{
+	for (const auto &[account, d] : p->devices)
+		device_leave(d.get(), 0);
+	p->devices.clear();
+}
+
+void device_count(const push_plugin *p, int64_t *open_r, int64_t *failing_r)
+{
+	*open_r = *failing_r = 0;
+	for (const auto &[account, d] : p->devices) {
+		*open_r += d->stage == DEVICE_OPEN;
+		*failing_r += d->failures != 0;
+	}
+}
+
+const char *device_state(const push_plugin *p, uint64_t account)
+{
+	const auto found = p->devices.find(account);
+
+	if (found == p->devices.end() || found->second->stage != DEVICE_OPEN)
+		return "";
+	return found->second->failures ? "failing" : "served";
+}

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MIT
+ * Webhooks, bots, and notices for people who are away. The plugin itself: options, routes, the instance. */
+#include "push.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdio>
+
+#include <unistd.h>
+
+#include "sign.h"
+
+/* How often the first worker tends to its devices and notices. */
+static constexpr int64_t push_tick_ms = 250;
+
+uint64_t push_next_tag(push_plugin *p)
+{
+	return ++p->last_tag;
+}
+
+backoff_bounds push_backoff(const push_plugin *p)
+{
+	return {p->conf->backoff_min, std::max(p->conf->backoff_min, p->conf->backoff_max)};
+}
+
+http_post_ptr push_signed_post(const push_plugin *p, const std::string &url, std::string_view secret, std::string body)
+{
+	auto post = std::make_unique<http_post>();
+
+	post->url = url;
+	post->headers = {"Content-Type: application/json",
+	                 "Chatserverd-Signature: " + sign_header(secret, p->context.host->now() / 1000, body)};
+	post->body = std::move(body);
+	return post;
+}
+
+void push_show_figures(const push_plugin *p)
+{
+	const plugin_context &c = p->context;
+	int64_t open = 0, failing = 0;
+
+	device_count(p, &open, &failing);
+	c.host->gauge(c.self, "posts", "POST requests that were sent to bots and to receivers of notices.",
+	              p->figures.posts);
+	c.host->gauge(c.self, "failures", "Of these, those that were not answered by 2xx.", p->figures.failures);
+	c.host->gauge(c.self, "frames", "Frames that bots have taken.", p->figures.frames);
+	c.host->gauge(c.self, "said", "Frames that bots have said in their answers.", p->figures.said);
+	c.host->gauge(c.self, "notices", "Notices for people who were away that were taken.", p->figures.notices);
+	c.host->gauge(c.self, "devices", "Bots that this node serves.", open);
+	c.host->gauge(c.self, "devices_waiting", "Of these, those whose receiver failed and is asked again later.",
+	              failing);
+}
+
+/* ---- the list has changed: a parcel to every instance, of which the first worker's reads it */
+
+void push_tell_change(const push_plugin *p)
+{
+	static const char head = 'L';
+	const cs_parcel parcel = {&head, sizeof head, nullptr};
+
+	(void)p->context.host->route_all(p->context.self, 0, &parcel, 0);
+}
+
+static void push_on_routed(void *state, cs_conn, cs_account, const cs_parcel *)
+{
+	push_plugin *p = static_cast<push_plugin *>(state);
+
+	if (p->posts)
+		device_list_soon(p);
+}
+
+static void push_on_cluster(void *state, cs_cluster_event)
+{
+	push_plugin *p = static_cast<push_plugin *>(state);
+
+	if (p->posts)
+		device_list_soon(p);
+}
+
+static int push_on_closed(void *state, cs_conn conn, cs_account, uint64_t, uint64_t)
+{
+	device_on_closed(static_cast<push_plugin *>(state), conn);
+	return 0;
+}
+
+static void push_tick(void *state, void *)
+{
+	push_plugin *p = static_cast<push_plugin *>(state);
+
+	device_tick(p);
+	away_tick(p);
+	push_show_figures(p);
+}
+
+/* ---- options */
+
+static int push_read_rules(const push_conf *conf, http_rules *rules_r, cs_error *e)
+{
+	std::string wrong;
+
+	if (!address_read_blocks(conf->allow, &rules_r->allowed, &wrong)) {
+		(void)snprintf(e->text, sizeof e->text, "push.allow: %.100s is no block of addresses such as 10.0.0.0/8",
+		               wrong.c_str());
+		return CS_EINVAL;
+	}
+	rules_r->certificates = conf->certificates;
+	rules_r->timeout = conf->timeout;
+	rules_r->parallel = static_cast<size_t>(conf->parallel);
+	return 0;
+}
+
+static int push_check(const void *conf, const char **key_r, cs_error *e)
+{
+	const push_conf *options = static_cast<const push_conf *>(conf);
+
+	if (!*options->certificates || access(options->certificates, R_OK) == 0)
+		return 0;
+	*key_r = "certificates";
+	(void)snprintf(e->text, sizeof e->text, "%.200s cannot be read", options->certificates);
+	return CS_EINVAL;
+}
+
+static int push_reload(void *state, const void *conf, int commit, cs_error *e)
+{
+	push_plugin *p = static_cast<push_plugin *>(state);
+	const push_conf *options = static_cast<const push_conf *>(conf);
+	http_rules rules;
+	const int result = push_read_rules(options, &rules, e);
+
+	if (result || !commit)
+		return result;
+	p->conf = options;
+	if (p->posts)
+		http_set(p->posts, std::move(rules));
+	return 0;
+}
+
+/* ---- the instance */
+
+static void push_stop(void *state)
+{
+	const std::unique_ptr<push_plugin> p(static_cast<push_plugin *>(state));
+
+	away_stop(p.get());
+	if (!p->posts)
+		return;
+	p->context.host->timer_del(p->context.self, p->timer);
+	http_stop(p->posts);
+	device_stop(p.get());
+}
+
+static int push_start(const cs_host *host, cs_self *self, const void *conf, void **state_r, cs_error *e)
+{
+	auto p = std::make_unique<push_plugin>();
+	const void *mailbox = nullptr;
+	http_rules rules;
+
+	p->context = {host, self};
+	p->conf = static_cast<const push_conf *>(conf);
+	(void)host->service(self, CS_MAILBOX_SERVICE, CS_MAILBOX_VERSION, &mailbox, &p->mailbox_context);
+	p->mailbox = static_cast<const cs_mailbox *>(mailbox);
+	if (sign_init() != 0) {
+		(void)snprintf(e->text, sizeof e->text, "libsodium cannot be started");
+		return CS_EINVAL;
+	}
+	int result = push_read_rules(p->conf, &rules, e);
+	if (!result)
+		result = away_start(p.get(), e);
+	if (result)
+		return result;
+	if (host->worker(self) == 0) {
+		p->posts = http_start(p->context, std::move(rules), e);
+		if (!p->posts) {
+			away_stop(p.get());
+			return CS_EINVAL;
+		}
+		p->timer = host->timer_add(self, push_tick_ms, 1, push_tick, nullptr);
+	}
+	*state_r = p.release();
+	return 0;
+}
+
+static const cs_route push_routes[] = {
+	{CS_MSGID_SET_PUSH, "set_push", push_on_set_push, CS_ROUTE_NEEDS_LOGIN | CS_ROUTE_OWN_ID, 10},
+	{CS_MSGID_PUSHES, "pushes", push_on_pushes, CS_ROUTE_NEEDS_LOGIN | CS_ROUTE_OWN_ID, 5},
+	{CS_MSGID_BOT_ADD, "bot_add", push_on_bot_add, CS_ROUTE_OPERATOR, 1},
+	{CS_MSGID_BOT_LIST, "bot_list", push_on_bot_list, CS_ROUTE_OPERATOR, 1},
+	{CS_MSGID_BOT_REMOVE, "bot_remove", push_on_bot_remove, CS_ROUTE_OPERATOR, 1},
+	{CS_MSGID_BOT_SECRET, "bot_secret", push_on_bot_secret, CS_ROUTE_OPERATOR, 1},
+	{0, nullptr, nullptr, 0, 0},
+};
+
+static const cs_option push_options[] = {
+	{"timeout", CS_OPTION_TIME, offsetof(push_conf, timeout), 100, 300000, "10s", nullptr, 1,
+         "how long a receiver may take to answer a POST"},
+	{"backoff_min", CS_OPTION_TIME, offsetof(push_conf, backoff_min), 10, 3600000, "1s", nullptr, 1,
+         "the first pause before a receiver that failed is asked again; each further one is twice as long"},
+	{"backoff_max", CS_OPTION_TIME, offsetof(push_conf, backoff_max), 10, 86400000, "10m", nullptr, 1,
+         "the longest pause before a receiver that failed is asked again"},
+	{"lookout", CS_OPTION_TIME, offsetof(push_conf, lookout), 10, 3600000, "5s", nullptr, 1,
+         "how often a node looks for bots and notices that no node takes care of"},
+	{"allow", CS_OPTION_TEXT, offsetof(push_conf, allow), 0, 4096, "", nullptr, 1,
+         "private addresses that may be receivers: 127.0.0.1/32, 10.0.0.0/8"},
+	{"certificates", CS_OPTION_TEXT, offsetof(push_conf, certificates), 0, 4096, "", nullptr, 1,
+         "file with the certificates of the authorities that receivers' certificates must come from; empty: those "
+         "of the system"},
+	{"parallel", CS_OPTION_INTEGER, offsetof(push_conf, parallel), 2, 1000, "64", nullptr, 1,
+         "POST requests of a node that may be under way at the same time"},
+	{"away", CS_OPTION_BOOL, offsetof(push_conf, away), 0, 1, "yes", nullptr, 0,
+         "whether clients may ask for notices while their account is away"},
+	{"delay", CS_OPTION_TIME, offsetof(push_conf, delay), 0, 86400000, "10s", nullptr, 1,
+         "how old a message is when a notice of it is sent, if no device has it and it is not read"},
+	{"interval", CS_OPTION_TIME, offsetof(push_conf, interval), 0, 86400000, "30s", nullptr, 1,
+         "the shortest time between two notices of one conversation"},
+	{"max_targets", CS_OPTION_INTEGER, offsetof(push_conf, max_targets), 1, 100, "8", nullptr, 1,
+         "receivers of notices that an account may have"},
+	{nullptr, CS_OPTION_BOOL, 0, 0, 0, nullptr, nullptr, 0, nullptr},
+};
+
+static const char *const push_needs[] = {CS_MAILBOX_SERVICE, nullptr};
+
+CS_EXPORT extern const struct cs_plugin cs_plugin = {
+	CS_PLUGIN_HEAD,
+	.name = "push",
+	.version = CS_VERSION,
+	.needs = push_needs,
+	.routes = push_routes,
+	.options = push_options,
+	.conf_size = sizeof(push_conf),
+	.start = push_start,
+	.reload = push_reload,
+	.closed = push_on_closed,
+	.routed = push_on_routed,
+	.cluster = push_on_cluster,
+	.stop = push_stop,
+	.check = push_check,
+};

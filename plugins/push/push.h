@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT
+ * The instance of the plugin push. For its own files; worker thread.
+ *
+ * The first worker of a node does the work: it has the thread that speaks HTTP (http.h), the devices of bots (device.h)
+ * and the notices for accounts that are away (away.h). The instances of the other workers only answer requests. */
+#ifndef PUSH_PUSH_H
+#define PUSH_PUSH_H
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include <chatserverd/mailbox.h>
+#include <chatserverd/plugin.h>
+
+#include "../model/push.h"
+#include "../shared/field.h"
+#include "backoff.h"
+#include "http.h"
+
+struct push_conf {
+	int64_t timeout; /* ms */
+	int64_t backoff_min, backoff_max; /* ms */
+	int64_t lookout; /* ms */
+	const char *allow;
+	const char *certificates;
+	int64_t parallel;
+	int away;
+	int64_t delay; /* ms */
+	int64_t interval; /* ms */
+	int64_t max_targets; /* of an account */
+};
+
+struct push_device; /* device.cpp */
+struct push_device_deleter {
+	void operator()(push_device *d) const;
+};
+using push_device_ptr = std::unique_ptr<push_device, push_device_deleter>;
+
+struct push_talk; /* away.cpp */
+
+/* Figures for /metrics, of the node since the plugin was started. */
+struct push_figures {
+	int64_t posts = 0, failures = 0, frames = 0, said = 0, notices = 0;
+};
+
+/* An instance. */
+struct push_plugin {
+	plugin_context context;
+	const push_conf *conf = nullptr; /* owned by the server */
+	const cs_mailbox *mailbox = nullptr;
+	void *mailbox_context = nullptr;
+	http *posts = nullptr; /* of the first worker only */
+	cs_timer *timer = nullptr; /* the same */
+	push_figures figures;
+	uint64_t last_tag = 0;
+
+	/* ---- device.cpp; of the first worker only */
+	std::map<uint64_t, push_device_ptr> devices; /* by account */
+	std::unordered_map<cs_conn, uint64_t> sessions; /* the accounts of their connections */
+	std::unordered_map<uint64_t, uint64_t> posting; /* the accounts of the requests, by tag */
+	bool is_listing = false, lists_again = false;
+	int64_t next_list = 0; /* monotonic, ms */
+
+	/* ---- away.cpp; of the first worker only */
+	std::map<uint64_t, std::unique_ptr<push_talk>> talks; /* by conversation */
+	std::unordered_map<uint64_t, std::unique_ptr<push_note>> notes; /* those that are being sent, by tag */
+	std::unordered_map<uint64_t, bool> failing; /* targets */
+	bool is_looking = false, looks_again = false;
+	int64_t next_look = 0; /* monotonic, ms */
+};
+
+/* ---- push.cpp */
+
+/* A number that no other call gives. */
+uint64_t push_next_tag(push_plugin *p);
+backoff_bounds push_backoff(const push_plugin *p);
+/* Sends a request of the kind that is signed. */
+http_post_ptr push_signed_post(const push_plugin *p, const std::string &url, std::string_view secret, std::string body);
+void push_show_figures(const push_plugin *p);
+/* Lets the first worker of each node read the list of devices. */
+void push_tell_change(const push_plugin *p);
+
+/* ---- device.cpp: devices whose transport is HTTP */
+
+/* Reads the list now and then, or soon if it has changed, and tends to the devices. */
+void device_tick(push_plugin *p);
+void device_list_soon(push_plugin *p);
+void device_on_closed(push_plugin *p, cs_conn conn);
+/* How many have their session here, and how many of them fail now. */
+void device_count(const push_plugin *p, int64_t *open_r, int64_t *failing_r);
+/* What an operator is told: "served", "failing", or "" for a device that has no session here. */
+const char *device_state(const push_plugin *p, uint64_t account);
+/* In `stop`: closes what is open. */
+void device_stop(push_plugin *p);
+
+/* ---- away.cpp: notices for accounts that are away */
+
+int away_start(push_plugin *p, cs_error *e);
+void away_tick(push_plugin *p);
+void away_stop(push_plugin *p);
+
+/* ---- target.cpp, bot.cpp: requests of clients, and of operators */
+
+int push_on_set_push(void *state, const cs_frame *frame);
+int push_on_pushes(void *state, const cs_frame *frame);
+int push_on_bot_add(void *state, const cs_frame *frame);
+int push_on_bot_list(void *state, const cs_frame *frame);
+int push_on_bot_remove(void *state, const cs_frame *frame);
+int push_on_bot_secret(void *state, const cs_frame *frame);
+
+#endif
