@@ -41,6 +41,8 @@
 	X(MUTE, 146, B)                                                                                                \
 	X(EDIT, 160, B)                                                                                                \
 	X(RECALL, 161, B)                                                                                              \
+	X(SET_PUSH, 170, C)                                                                                            \
+	X(PUSHES, 171, C)                                                                                              \
 	X(STATUS, 900, O)                                                                                              \
 	X(WORKERS, 901, O)                                                                                             \
 	X(SESSIONS, 902, O)                                                                                            \
@@ -75,7 +77,11 @@
 	X(BACKUP, 951, O)                                                                                              \
 	X(CHECK, 952, O)                                                                                               \
 	X(EXPORT, 953, O)                                                                                              \
-	X(IMPORT, 954, O)
+	X(IMPORT, 954, O)                                                                                              \
+	X(BOT_ADD, 960, O)                                                                                             \
+	X(BOT_LIST, 961, O)                                                                                            \
+	X(BOT_REMOVE, 962, O)                                                                                          \
+	X(BOT_SECRET, 963, O)
 
 /* X(NAME, number, when) : the errno of ACK (msgid 100). 1 and 2 belong to LOGIN_ACK and REGISTER_ACK. */
 #define CS_ERRNO_LIST(X)                                                                                               \

@@ -173,6 +173,12 @@ int push_target_remove(cs_db *db, uint64_t account, std::string_view device)
 	return result || !id ? result : push_target_end(db, id);
 }
 
+int push_target_any(cs_db *db, bool *any_r)
+{
+	*any_r = false;
+	return sql_run(db, "SELECT 1 FROM push_target LIMIT 1", {}, sql_row_exists, any_r);
+}
+
 /* ---- notices */
 
 /* How far an account has a conversation: read, or received on any device. Parameters: none; t, and conversation. */

@@ -6,5 +6,5 @@ push_SKIP = $(if $(filter yes,$(WITH_PUSH)),$(if $(filter no,$(WITH_LOGIN)),yes)
 
 # The tests are linked with the objects of the plugin, so that they can ask its functions one by one.
 push_tests = $(patsubst tests/%.cpp,$(BUILD)/tests/%,$(wildcard tests/unit/test_push*.cpp))
-$(push_tests): $(patsubst %,$(BUILD)/plugins/push/%.o,address backoff document http sign)
+$(push_tests): $(patsubst %,$(BUILD)/plugins/push/%.o,address backoff document http notice sign) $(BUILD)/plugins/shared/object.o
 $(push_tests): private TEST_LIBS += $(CURL_LIBS) $(SODIUM_LIBS)

@@ -7,6 +7,7 @@
 #define PUSH_PUSH_H
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <string>
@@ -41,7 +42,18 @@ struct push_device_deleter {
 };
 using push_device_ptr = std::unique_ptr<push_device, push_device_deleter>;
 
-struct push_talk; /* away.cpp */
+/* A conversation, with what the mailbox told of it that is not confirmed. */
+struct push_talk {
+	struct told {
+		push_said said;
+		bool is_event = false;
+		int64_t due = 0; /* ms */
+	};
+
+	push_news news; /* without what was said */
+	std::deque<told> waiting;
+	bool is_asked = false; /* the store is being asked about it */
+};
 
 /* Figures for /metrics, of the node since the plugin was started. */
 struct push_figures {
@@ -70,6 +82,7 @@ struct push_plugin {
 	std::map<uint64_t, std::unique_ptr<push_talk>> talks; /* by conversation */
 	std::unordered_map<uint64_t, std::unique_ptr<push_note>> notes; /* those that are being sent, by tag */
 	std::unordered_map<uint64_t, bool> failing; /* targets */
+	bool is_asking = false;
 	bool is_looking = false, looks_again = false;
 	int64_t next_look = 0; /* monotonic, ms */
 };
@@ -79,7 +92,7 @@ struct push_plugin {
 /* A number that no other call gives. */
 uint64_t push_next_tag(push_plugin *p);
 backoff_bounds push_backoff(const push_plugin *p);
-/* Sends a request of the kind that is signed. */
+/* A signed POST of JSON. */
 http_post_ptr push_signed_post(const push_plugin *p, const std::string &url, std::string_view secret, std::string body);
 void push_show_figures(const push_plugin *p);
 /* Lets the first worker of each node read the list of devices. */

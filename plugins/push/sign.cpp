@@ -29,16 +29,27 @@ wiped_text sign_make_secret()
 	return secret;
 }
 
+static std::string sign_write_base64(std::string_view bytes, int variant)
+{
+	std::string text(sodium_base64_encoded_len(bytes.size(), variant), '\0');
+
+	(void)sodium_bin2base64(text.data(), text.size(), reinterpret_cast<const unsigned char *>(bytes.data()),
+	                        bytes.size(), variant);
+	text.pop_back(); /* the NUL */
+	return text;
+}
+
+std::string sign_base64(std::string_view text)
+{
+	return sign_write_base64(text, sodium_base64_VARIANT_ORIGINAL);
+}
+
 static std::string sign_random_base64(size_t size)
 {
 	std::string bytes(size, '\0');
-	std::string text(sodium_base64_encoded_len(size, sodium_base64_VARIANT_ORIGINAL_NO_PADDING), '\0');
 
 	randombytes_buf(bytes.data(), bytes.size());
-	(void)sodium_bin2base64(text.data(), text.size(), reinterpret_cast<const unsigned char *>(bytes.data()),
-	                        bytes.size(), sodium_base64_VARIANT_ORIGINAL_NO_PADDING);
-	text.pop_back(); /* the NUL */
-	return text;
+	return sign_write_base64(bytes, sodium_base64_VARIANT_ORIGINAL_NO_PADDING);
 }
 
 /* Of the lowest cost: whoever tries passwords shall not keep the server busy. */

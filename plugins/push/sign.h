@@ -18,6 +18,8 @@ inline constexpr size_t sign_secret_size = 43;
 [[nodiscard]] wiped_text sign_make_secret();
 /* The text of a hash that no password fits. */
 [[nodiscard]] std::string sign_make_no_password();
+/* As base64, with padding. */
+[[nodiscard]] std::string sign_base64(std::string_view text);
 /* Any number. */
 [[nodiscard]] uint32_t sign_random();
 /* The value of the header Chatserverd-Signature: t=SECONDS,v1=HEX, where HEX is HMAC-SHA256 of "SECONDS.body" with the
