@@ -212,7 +212,7 @@ support_library := $(BUILD)/tests/support/libsupport.a
 # Tests with mysql in their names start a MariaDB. So do those of mysql_suite, which run once more with it.
 test_sources = $(wildcard $(suites:%=tests/%/test_*.cpp))
 # Tests with redis in their names load bus_redis, those with chatclient run it, and so on.
-unwanted = $(if $(db_mysql_SKIP),mysql) $(if $(bus_redis_SKIP),redis) $(if $(chatclient_SKIP),chatclient) $(if $(tls_openssl_SKIP),tls chatclient_websocket inherit) $(if $(websocket_SKIP),websocket) \
+unwanted = $(if $(db_mysql_SKIP),mysql) $(if $(bus_redis_SKIP),redis) $(if $(chatclient_SKIP),chatclient) $(if $(tls_openssl_SKIP),tls chatclient_websocket inherit) $(if $(websocket_SKIP),websocket) $(if $(push_SKIP),push) \
 	$(if $(tls_openssl_SKIP)$(websocket_SKIP),haproxy_web) $(if $(tls_openssl_SKIP)$(websocket_SKIP)$(bus_redis_SKIP),prometheus)
 test_binaries = $(patsubst %.cpp,$(BUILD)/%,$(foreach t,$(test_sources),$(if $(strip $(foreach u,$(unwanted),$(findstring $(u),$(t)))),,$(t))))
 mysql_suite = $(addprefix unit/test_,db db_migrate model model_append model_contacts model_devices model_edits model_erasing model_follow model_groups model_history \
@@ -229,6 +229,8 @@ transport_others += addresses slow_readers
 transport_others += accounts admin bans control control_attack drain followers group_verbs idle_memory inherit invites logs operate prometheus replace_ours replace_plugin replace_refused sink slow_start watchdog watchdog_mysql
 # the store and its files;
 transport_others += backup erased mysql retention store_lock store_verbs
+# its own transport;
+transport_others += push
 # the bus.
 transport_others += admin_redis operate_redis stop_redis
 transport_suite = $(filter-out $(transport_others:%=$(BUILD)/tests/server/test_%),$(filter $(BUILD)/tests/server/%,$(test_binaries)))
@@ -246,7 +248,7 @@ transport_tests = CS_STEPS=200 CS_CRASH_KILLS=8 $(call transport_run,$(transport
 	$(transport_long_ws),$(transport_all)),$(filter-out $(transport_long_wss),$(transport_all))) CS_STEPS= CS_CRASH_KILLS=
 long_transport_tests = $(call transport_run,$(transport_long),$(transport_long) $(transport_long_ws),$(transport_long) $(transport_long_wss))
 # Each starts a whole cluster and mostly waits; see tests/support/cluster.h for CS_LONG and CS_SWEEP.
-cluster_binaries = $(if $(db_mysql_SKIP)$(bus_redis_SKIP),,$(patsubst %.cpp,$(BUILD)/%,$(wildcard tests/cluster/test_*.cpp)))
+cluster_binaries = $(if $(db_mysql_SKIP)$(bus_redis_SKIP),,$(patsubst %.cpp,$(BUILD)/%,$(filter-out $(if $(push_SKIP),%/test_push.cpp),$(wildcard tests/cluster/test_*.cpp))))
 cluster_tests = $(if $(cluster_binaries),CS_DRIVER= $(cluster_binaries) TEST_JOBS=1 $(if $(chatclient_SKIP),,scripts/check-cluster))
 mysql_tests = $(if $(db_mysql_SKIP),,CS_DRIVER=db_mysql $(mysql_suite:%=$(BUILD)/tests/%))
 test_plugins := $(patsubst tests/plugin/%.c,$(BUILD)/tests/plugin/loaded/%.so,$(wildcard tests/plugin/*.c))
@@ -256,8 +258,8 @@ fuzz_names := $(patsubst tests/fuzz/fuzz_%.cpp,%,$(filter-out $(if $(bus_redis_S
 replay_binaries := $(fuzz_names:%=$(BUILD)/tests/fuzz/replay_%)
 TEST_CFLAGS = $(CMOCKA_CFLAGS) $(CORE_CFLAGS) $(SQLITE_CFLAGS)
 TEST_LIBS = $(CMOCKA_LIBS) $(CORE_LIBS) $(SQLITE_LIBS) $(if $(tls_openssl_SKIP),,$(OPENSSL_LIBS))
-# The test client speaks TLS.
-$(BUILD)/tests/support/transport.o: private TEST_CFLAGS += $(if $(tls_openssl_SKIP),,$(OPENSSL_CFLAGS) -DTEST_TLS)
+# The test client and the receiver of POST requests speak TLS.
+$(patsubst %,$(BUILD)/tests/support/%.o,transport receiver): private TEST_CFLAGS += $(if $(tls_openssl_SKIP),,$(OPENSSL_CFLAGS) -DTEST_TLS)
 
 $(BUILD)/tests/%.o: tests/%.cpp $(flags_file) $(test_headers)
 	@mkdir -p $(@D)

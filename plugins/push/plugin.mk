@@ -8,3 +8,7 @@ push_SKIP = $(if $(filter yes,$(WITH_PUSH)),$(if $(filter no,$(WITH_LOGIN)),yes)
 push_tests = $(patsubst tests/%.cpp,$(BUILD)/tests/%,$(wildcard tests/unit/test_push*.cpp))
 $(push_tests): $(patsubst %,$(BUILD)/plugins/push/%.o,address backoff document http notice sign) $(BUILD)/plugins/shared/object.o
 $(push_tests): private TEST_LIBS += $(CURL_LIBS) $(SODIUM_LIBS)
+# Those with a server judge the signatures.
+push_server_tests = $(patsubst %,$(BUILD)/tests/%/test_push,server cluster)
+$(push_server_tests): $(BUILD)/plugins/push/sign.o
+$(push_server_tests): private TEST_LIBS += $(SODIUM_LIBS)
