@@ -15,6 +15,7 @@ RUN apt-get update && apt-get install -y --no-install-recommends build-essential
 RUN apt-get build-dep -y --no-install-recommends ./
 RUN make deb
 RUN mkdir /packages && cp build/deb/chatserverd_*.deb build/deb/chatserverd-mysql_*.deb build/deb/chatserverd-redis_*.deb \
+		build/deb/chatserverd-push_*.deb \
 		build/deb/chatserverd-web_*.deb /packages
 
 FROM debian:12-slim

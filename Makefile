@@ -6,7 +6,7 @@
 ##
 ##   all          the default: server, plugins, chatclient, chatctl and chatbench, in build/; needs a C++20 compiler,
 ##                pkg-config, libevent and cJSON, and what ./configure does not leave out: SQLite, libsodium,
-##                libedit, hiredis, OpenSSL 3, the client library of MariaDB or MySQL
+##                libedit, hiredis, libcurl, OpenSSL 3, the client library of MariaDB or MySQL
 ##   configure    makes ./configure, which a release has already; needs autoconf
 ##   install      as root, after all; DESTDIR=FOLDER puts it there
 ##   uninstall    takes that away again, but not what you have edited, and not the store
@@ -334,7 +334,7 @@ check-web: all
 # What takes long over TLS and WebSocket; the roles in groups with each driver, the model of conversations on one server,
 # all faults of the cluster, which plays the model, too, the unit under a systemd of its own, the packages, and 1,000
 # replacements of plugins under AddressSanitizer. It takes hours, and at the end it lists the failed ones.
-long_tests = $(filter $(patsubst %,$(BUILD)/tests/%,unit/test_model_groups unit/test_model_mysql_groups server/test_conversations),$(test_binaries))
+long_tests = $(filter $(patsubst %,$(BUILD)/tests/%,unit/test_model_groups unit/test_model_mysql_groups server/test_conversations server/test_push),$(test_binaries))
 long_mysql_tests = $(if $(db_mysql_SKIP),,CS_DRIVER=db_mysql $(filter-out %_mysql_groups,$(long_tests)) CS_DRIVER=)
 check-long: all $(test_plugins) $(long_tests) $(filter $(BUILD)/%,$(long_transport_tests)) $(cluster_binaries) $(BUILD)/tests/server/test_replace_plugin
 	TEST_TIMEOUT=7200 $(run_tests) $(long_transport_tests) CS_LONG=1 $(long_tests) $(long_mysql_tests) \

@@ -40,7 +40,11 @@ account unlock
 account list
 account show
 account export
-account erase'
+account erase
+bot add
+bot list
+bot remove
+bot secret'
 	local options='-s --socket -t --timeout --json -V --version -h --help'
 	local word=${COMP_WORDS[COMP_CWORD]} verb='' first second seconds='' i
 

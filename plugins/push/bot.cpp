@@ -5,6 +5,7 @@
  * what is posted to it, or logs in with its token as any client. */
 #include "push.h"
 
+#include <charconv>
 #include <utility>
 
 #include "../model/devices.h"
@@ -229,19 +230,22 @@ static void bot_listed(void *state, cs_conn conn, int result, void *arg)
 	}
 	more += ']';
 	if (count > bot_list_most)
-		more += ",\"more\":true,\"next\":" + std::to_string(last);
+		more += ",\"more\":true,\"next\":\"" + std::to_string(last) + "\"";
 	p->context.host->answer(p->context.self, conn, &r->request, more.c_str());
 }
 
 int push_on_bot_list(void *state, const cs_frame *frame)
 {
 	const push_plugin *p = static_cast<push_plugin *>(state);
-	int64_t after = 0;
-
-	if (field_integer(p->context, frame, "after", FIELD_OPTIONAL, 0, &after))
-		return CS_REJECT;
+	std::string_view after = "0";
 	bot_request_ptr r = bot_begin(p, frame);
-	r->after = static_cast<uint64_t>(after);
+
+	if (field_text(p->context, frame, "after", FIELD_OPTIONAL, &after))
+		return CS_REJECT;
+	const auto [end, error] = std::from_chars(after.data(), after.data() + after.size(), r->after);
+	if (error != std::errc() || end != after.data() + after.size())
+		return p->context.host->refuse(p->context.self, frame->conn, &frame->request, CS_ERRNO_BAD_FRAME,
+		                               "after must be what next was");
 	return bot_run(p, frame, CS_WORK_READ, bot_list_read, bot_listed, std::move(r));
 }
 

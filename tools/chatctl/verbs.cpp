@@ -10,7 +10,9 @@
 
 using chatctl_text_ptr = std::unique_ptr<char, function_deleter<cJSON_free>>;
 
-static const struct chatctl_verb *const chatctl_lists[] = {chatctl_server_verbs, chatctl_account_verbs, chatctl_group_verbs, chatctl_invite_verbs, chatctl_ban_verbs, chatctl_store_verbs, chatctl_purge_verbs};
+static const struct chatctl_verb *const chatctl_lists[] = {
+	chatctl_server_verbs, chatctl_account_verbs, chatctl_group_verbs, chatctl_invite_verbs,
+	chatctl_ban_verbs,    chatctl_store_verbs,   chatctl_purge_verbs, chatctl_bot_verbs};
 
 /* ---- finding */
 

@@ -37,6 +37,7 @@ extern const struct chatctl_verb chatctl_invite_verbs[];
 extern const struct chatctl_verb chatctl_ban_verbs[];
 extern const struct chatctl_verb chatctl_store_verbs[];
 extern const struct chatctl_verb chatctl_purge_verbs[];
+extern const struct chatctl_verb chatctl_bot_verbs[];
 
 /* Looks the verb up and reads what follows it. false: a mistake, explained on standard error. */
 [[nodiscard]] bool chatctl_check_words(const struct chatctl_options *options);
