@@ -206,7 +206,7 @@ static const cs_option push_options[] = {
          "of the system"},
 	{"parallel", CS_OPTION_INTEGER, offsetof(push_conf, parallel), 2, 1000, "64", nullptr, 1,
          "POST requests of a node that may be under way at the same time"},
-	{"away", CS_OPTION_BOOL, offsetof(push_conf, away), 0, 1, "yes", nullptr, 0,
+	{"away", CS_OPTION_BOOL, offsetof(push_conf, away), 0, 1, "no", nullptr, 0,
          "whether clients may ask for notices while their account is away"},
 	{"delay", CS_OPTION_TIME, offsetof(push_conf, delay), 0, 86400000, "10s", nullptr, 1,
          "how old a message is when a notice of it is sent, if no device has it and it is not read"},
