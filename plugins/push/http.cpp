@@ -79,7 +79,9 @@ bool http_url_is_good(std::string_view url, size_t most)
 	const auto is_printable = [](char c) { return c > ' ' && c != 0x7f; };
 	const http_url_ptr parsed(curl_url());
 
-	if (url.empty() || url.size() > most || !std::all_of(url.begin(), url.end(), is_printable))
+	/* libcurl takes a slash too many for a mistake. */
+	if (url.empty() || url.size() > most || !std::all_of(url.begin(), url.end(), is_printable) ||
+	    url.find(":///") != std::string_view::npos)
 		return false;
 	if (curl_url_set(parsed.get(), CURLUPART_URL, std::string(url).c_str(), 0) != CURLUE_OK)
 		return false;

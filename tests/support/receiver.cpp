@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <chrono>
 #include <condition_variable>
 #include <cstring>
 #include <deque>
@@ -166,12 +167,21 @@ static receiver_answer receiver_note(receiver *r, const receiver_request &reques
 	return answer;
 }
 
-static void receiver_hold(receiver *r)
+/* A client that gives up closes the connection: then the request is not under way any more. */
+static bool receiver_is_left(const receiver_peer *p)
+{
+	char byte = 0;
+
+	return recv(p->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
+static void receiver_hold(receiver *r, const receiver_peer *p)
 {
 	std::unique_lock<std::mutex> lock(r->mutex);
 	const uint64_t releases = r->releases;
 
-	r->released.wait(lock, [r, releases] { return r->stops || r->releases != releases; });
+	while (!r->stops && r->releases == releases && !receiver_is_left(p))
+		(void)r->released.wait_for(lock, std::chrono::milliseconds(1));
 }
 
 /* false: the connection is to be closed. */
@@ -218,7 +228,7 @@ static bool receiver_serve_one(receiver *r, receiver_peer *p)
 	const receiver_answer answer = receiver_note(r, request, &number);
 	/* Before the answer, which lets the next one come. */
 	if (answer.act == RECEIVER_HOLDS)
-		receiver_hold(r);
+		receiver_hold(r, p);
 	{
 		const std::lock_guard<std::mutex> lock(r->mutex);
 
