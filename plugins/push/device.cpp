@@ -304,7 +304,7 @@ static void device_end_stored(void *state, cs_conn, int, void *arg)
 	push_tell_change(static_cast<push_plugin *>(state));
 }
 
-static void device_end(push_device *d)
+static void device_give_up(push_device *d)
 {
 	push_plugin *p = d->owner;
 	const plugin_context &c = p->context;
@@ -333,7 +333,7 @@ static void device_posted(void *state, http_post_ptr post, uint64_t tag)
 	if (d->post_session != d->tag)
 		return;
 	if (post->end == HTTP_ANSWERED && post->status == 410) {
-		device_end(d);
+		device_give_up(d);
 		return;
 	}
 	if (!is_good) {

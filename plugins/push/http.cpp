@@ -125,7 +125,7 @@ static int http_before_request(void *arg, char *address, char *, int, int)
 	return CURL_PREREQFUNC_ABORT;
 }
 
-static size_t http_take_header(char *, size_t size, size_t count, void *arg)
+static size_t http_count_header(char *, size_t size, size_t count, void *arg)
 {
 	http_job *job = static_cast<http_job *>(arg);
 
@@ -194,7 +194,7 @@ static bool http_prepare(http_job *job)
 	http_option(job, CURLOPT_OPENSOCKETDATA, job, &good);
 	http_option(job, CURLOPT_PREREQFUNCTION, http_before_request, &good);
 	http_option(job, CURLOPT_PREREQDATA, job, &good);
-	http_option(job, CURLOPT_HEADERFUNCTION, http_take_header, &good);
+	http_option(job, CURLOPT_HEADERFUNCTION, http_count_header, &good);
 	http_option(job, CURLOPT_HEADERDATA, job, &good);
 	http_option(job, CURLOPT_WRITEFUNCTION, http_take_body, &good);
 	http_option(job, CURLOPT_WRITEDATA, job, &good);
