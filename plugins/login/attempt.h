@@ -13,9 +13,9 @@
 #include <vector>
 
 #include "../model/devices.h"
+#include "../shared/token.h"
 #include "login.h"
 #include "roster.h"
-#include "../shared/token.h"
 #include <base/wipe.h>
 
 struct attempt {

@@ -3,8 +3,8 @@
 #ifndef LOGIN_SECRETS_H
 #define LOGIN_SECRETS_H
 
-#include "login.h"
 #include "../shared/token.h"
+#include "login.h"
 #include <base/wipe.h>
 
 /* Whether there is a key to make tokens with, which is not older than a year. */

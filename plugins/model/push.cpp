@@ -43,11 +43,11 @@ int push_device_list(cs_db *db, std::vector<push_device_row> *rows_r)
 int push_device_find(cs_db *db, uint64_t account, std::string_view name, push_device_row *row_r)
 {
 	std::vector<push_device_row> rows;
-	const int result = account ? sql_run(db, PUSH_DEVICES " WHERE p.account = ?",
-	                                     {sql_text(push_device_name), sql_integer(account)}, push_device_take,
-	                                     &rows)
-	                           : sql_run(db, PUSH_DEVICES " WHERE a.name = ?",
-	                                     {sql_text(push_device_name), sql_text(name)}, push_device_take, &rows);
+	const int result =
+		account ? sql_run(db, PUSH_DEVICES " WHERE p.account = ?",
+	                          {sql_text(push_device_name), sql_integer(account)}, push_device_take, &rows)
+			: sql_run(db, PUSH_DEVICES " WHERE a.name = ?", {sql_text(push_device_name), sql_text(name)},
+	                          push_device_take, &rows);
 
 	if (result || rows.empty())
 		return result ? result : MODEL_NONE;
@@ -205,22 +205,21 @@ static int push_candidate_take(void *arg, const cs_db_value *columns, size_t)
 
 static int push_candidates(cs_db *db, const push_news &news, std::vector<push_candidate> *candidates_r)
 {
-	static constexpr char pair[] =
-		"SELECT t.id, t.account, " PUSH_HAS("?") ", COALESCE(n.told, 0), 0 FROM push_target t"
-		" LEFT JOIN push_note n ON n.target = t.id AND n.conversation = ? WHERE t.account IN (?, ?)";
-	static constexpr char group[] =
-		"SELECT t.id, t.account, " PUSH_HAS("m.conversation") ", COALESCE(n.told, 0), m.joined_seq"
-		" FROM member m JOIN push_target t ON t.account = m.account"
-		" LEFT JOIN push_note n ON n.target = t.id AND n.conversation = m.conversation"
-		" WHERE m.conversation = ? AND m.left_seq IS NULL";
+	static constexpr char pair[] = "SELECT t.id, t.account, " PUSH_HAS(
+		"?") ", COALESCE(n.told, 0), 0 FROM push_target t"
+		     " LEFT JOIN push_note n ON n.target = t.id AND n.conversation = ? WHERE t.account IN (?, ?)";
+	static constexpr char group[] = "SELECT t.id, t.account, " PUSH_HAS(
+		"m.conversation") ", COALESCE(n.told, 0), m.joined_seq"
+				  " FROM member m JOIN push_target t ON t.account = m.account"
+				  " LEFT JOIN push_note n ON n.target = t.id AND n.conversation = m.conversation"
+				  " WHERE m.conversation = ? AND m.left_seq IS NULL";
 	const cs_db_value conversation = sql_integer(news.conversation);
 
-	return news.kind == CONVERSATION_GROUP
-	               ? sql_run(db, group, {conversation}, push_candidate_take, candidates_r)
-	               : sql_run(db, pair,
-	                         {conversation, conversation, conversation, sql_integer(news.one),
-	                          sql_integer(news.other)},
-	                         push_candidate_take, candidates_r);
+	return news.kind == CONVERSATION_GROUP ? sql_run(db, group, {conversation}, push_candidate_take, candidates_r)
+	                                       : sql_run(db, pair,
+	                                                 {conversation, conversation, conversation,
+	                                                  sql_integer(news.one), sql_integer(news.other)},
+	                                                 push_candidate_take, candidates_r);
 }
 
 /* The notice that is there already stays due when it was. */
@@ -327,20 +326,22 @@ static int push_note_fill(void *arg, const cs_db_value *columns, size_t)
 /* It needs no notice any more. */
 static int push_note_drop(cs_db *db, const push_note &note)
 {
-	return sql_run(db, "UPDATE push_note SET told = wanted, failures = 0, due = NULL WHERE target = ? AND conversation = ?",
-	               {sql_integer(note.target_id), sql_integer(note.conversation)});
+	return sql_run(
+		db,
+		"UPDATE push_note SET told = wanted, failures = 0, due = NULL WHERE target = ? AND conversation = ?",
+		{sql_integer(note.target_id), sql_integer(note.conversation)});
 }
 
 int push_note_take(cs_db *db, push_note *note, int64_t until, bool *taken_r)
 {
-	static constexpr char read[] =
-		"SELECT " PUSH_TARGET ", " PUSH_HAS("n.conversation") ", n.wanted, n.failures, a.name, c.kind, c.name,"
-		" s.sender, b.name, s.body, (SELECT COUNT(*) FROM member m WHERE m.conversation = n.conversation"
-		" AND m.account = t.account AND m.left_seq IS NULL)"
-		" FROM push_note n JOIN push_target t ON t.id = n.target JOIN account a ON a.id = t.account"
-		" JOIN conversation c ON c.id = n.conversation"
-		" LEFT JOIN message s ON s.conversation = n.conversation AND s.seq = n.wanted"
-		" LEFT JOIN account b ON b.id = s.sender WHERE n.target = ? AND n.conversation = ?";
+	static constexpr char read[] = "SELECT " PUSH_TARGET ", " PUSH_HAS(
+		"n.conversation") ", n.wanted, n.failures, a.name, c.kind, c.name,"
+				  " s.sender, b.name, s.body, (SELECT COUNT(*) FROM member m WHERE m.conversation = n.conversation"
+				  " AND m.account = t.account AND m.left_seq IS NULL)"
+				  " FROM push_note n JOIN push_target t ON t.id = n.target JOIN account a ON a.id = t.account"
+				  " JOIN conversation c ON c.id = n.conversation"
+				  " LEFT JOIN message s ON s.conversation = n.conversation AND s.seq = n.wanted"
+				  " LEFT JOIN account b ON b.id = s.sender WHERE n.target = ? AND n.conversation = ?";
 	const cs_db_value target = sql_integer(note->target_id), conversation = sql_integer(note->conversation);
 	push_note_found found = {note, false, 0, false};
 	int result = sql_run(db, "UPDATE push_note SET due = ? WHERE target = ? AND conversation = ? AND due = ?",

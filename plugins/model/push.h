@@ -60,7 +60,8 @@ struct push_target {
 
 /* Those of an account. Reader or writer. */
 [[nodiscard]] int push_target_list(cs_db *db, uint64_t account, std::vector<push_target> *targets_r);
-/* Adds it, or puts it in the place of the one of this account and device. MODEL_FULL: the account has `most`. Writer. */
+/* Adds it, or puts it in the place of the one of this account and device. MODEL_FULL: the account has `most`.
+ * Writer. */
 [[nodiscard]] int push_target_set(cs_db *db, const push_target &target, size_t most);
 /* Also its notices. Writer. */
 [[nodiscard]] int push_target_remove(cs_db *db, uint64_t account, std::string_view device);

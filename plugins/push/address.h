@@ -17,7 +17,8 @@ struct address_block {
 	unsigned bits = 0; /* 0 to 128 */
 };
 
-/* Reads blocks with commas between: 127.0.0.1/32, 10.0.0.0/8, fd00::/8, ::1. false: *wrong_r is the first that is none. */
+/* Reads blocks with commas between: 127.0.0.1/32, 10.0.0.0/8, fd00::/8, ::1. false: *wrong_r is the first that is
+ * none. */
 [[nodiscard]] bool address_read_blocks(std::string_view text, std::vector<address_block> *blocks_r,
                                        std::string *wrong_r);
 

@@ -278,8 +278,7 @@ static void device_fail(push_device *d, const http_post *post)
 		device_log_failure(d, post);
 	d->retry = c.host->timer_add(c.self,
 	                             backoff_wait(push_backoff(p), d->failures,
-	                                          post->end == HTTP_ANSWERED ? post->retry_after : -1,
-	                                          sign_random()),
+	                                          post->end == HTTP_ANSWERED ? post->retry_after : -1, sign_random()),
 	                             0, device_try_again, d);
 }
 
@@ -369,8 +368,7 @@ static void device_post_some(push_device *d)
 	d->post_session = d->tag;
 	p->posting[tag] = d->row.account;
 	p->figures.posts++;
-	http_send(p->posts,
-	          push_signed_post(p, d->row.url, d->row.secret, document_of_frames(d->row.account, frames)),
+	http_send(p->posts, push_signed_post(p, d->row.url, d->row.secret, document_of_frames(d->row.account, frames)),
 	          device_posted, tag);
 }
 

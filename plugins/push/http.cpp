@@ -76,7 +76,9 @@ static std::string http_url_part(CURLU *url, CURLUPart part, unsigned flags)
 
 bool http_url_is_good(std::string_view url, size_t most)
 {
-	const auto is_printable = [](char c) { return c > ' ' && c != 0x7f; };
+	const auto is_printable = [](char c) {
+		return c > ' ' && c != 0x7f;
+	};
 	const http_url_ptr parsed(curl_url());
 
 	/* libcurl takes a slash too many for a mistake. */

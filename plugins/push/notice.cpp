@@ -45,7 +45,9 @@ std::string notice_document(const push_note &note, std::string_view text)
 
 std::string notice_header(std::string_view text)
 {
-	const auto is_plain = [](char c) { return c >= ' ' && c < 0x7f; };
+	const auto is_plain = [](char c) {
+		return c >= ' ' && c < 0x7f;
+	};
 
 	if (std::all_of(text.begin(), text.end(), is_plain))
 		return std::string(text);

@@ -99,8 +99,8 @@ static int push_read_rules(const push_conf *conf, http_rules *rules_r, cs_error 
 	std::string wrong;
 
 	if (!address_read_blocks(conf->allow, &rules_r->allowed, &wrong)) {
-		(void)snprintf(e->text, sizeof e->text, "push.allow: %.100s is no block of addresses such as 10.0.0.0/8",
-		               wrong.c_str());
+		(void)snprintf(e->text, sizeof e->text,
+		               "push.allow: %.100s is no block of addresses such as 10.0.0.0/8", wrong.c_str());
 		return CS_EINVAL;
 	}
 	rules_r->certificates = conf->certificates;
@@ -220,18 +220,8 @@ static const cs_option push_options[] = {
 static const char *const push_needs[] = {CS_MAILBOX_SERVICE, nullptr};
 
 CS_EXPORT extern const struct cs_plugin cs_plugin = {
-	CS_PLUGIN_HEAD,
-	.name = "push",
-	.version = CS_VERSION,
-	.needs = push_needs,
-	.routes = push_routes,
-	.options = push_options,
-	.conf_size = sizeof(push_conf),
-	.start = push_start,
-	.reload = push_reload,
-	.closed = push_on_closed,
-	.routed = push_on_routed,
-	.cluster = push_on_cluster,
-	.stop = push_stop,
-	.check = push_check,
+	CS_PLUGIN_HEAD,        .name = "push",           .version = CS_VERSION,          .needs = push_needs,
+	.routes = push_routes, .options = push_options,  .conf_size = sizeof(push_conf), .start = push_start,
+	.reload = push_reload, .closed = push_on_closed, .routed = push_on_routed,       .cluster = push_on_cluster,
+	.stop = push_stop,     .check = push_check,
 };

@@ -364,8 +364,8 @@ void receiver_free(receiver *r)
 std::string receiver_url(const receiver *r, std::string_view path)
 {
 	const bool is_v6 = r->address.find(':') != std::string::npos;
-	const std::string host = r->context ? "https://localhost"
-	                                    : "http://" + (is_v6 ? "[" + r->address + "]" : r->address);
+	const std::string host =
+		r->context ? "https://localhost" : "http://" + (is_v6 ? "[" + r->address + "]" : r->address);
 
 	return host + ":" + std::to_string(r->port) + std::string(path);
 }
@@ -406,7 +406,8 @@ size_t receiver_count(receiver *r, std::string_view path)
 
 std::vector<receiver_request> receiver_wait(receiver *r, std::string_view path, size_t count, std::source_location at)
 {
-	check_wait("requests to the receiver", [r, path, count] { return receiver_count(r, path) >= count; }, at);
+	check_wait(
+		"requests to the receiver", [r, path, count] { return receiver_count(r, path) >= count; }, at);
 	return receiver_requests(r, path);
 }
 

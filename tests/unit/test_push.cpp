@@ -26,9 +26,8 @@ static std::string openssl_says(const std::string &key, const std::string &text)
 
 	assert_non_null(mkdtemp(folder.data()));
 	std::ofstream(folder + "/text", std::ios::binary) << text;
-	assert_int_equal(process_run({"openssl", "dgst", "-sha256", "-hmac", key, "-r", folder + "/text"},
-	                             folder + "/out"),
-	                 0);
+	assert_int_equal(
+		process_run({"openssl", "dgst", "-sha256", "-hmac", key, "-r", folder + "/text"}, folder + "/out"), 0);
 	const std::string out = check_read_file(folder + "/out");
 	assert_int_equal(process_run({"rm", "-r", folder}, "/dev/null"), 0);
 	return out.substr(0, 64);
@@ -72,15 +71,54 @@ static bool is_allowed(const char *text, std::string_view list = "")
 
 static void an_address_that_is_not_public_is_refused(void **)
 {
-	for (const char *text :
-	     {"127.0.0.1", "127.255.255.254", "0.0.0.0", "10.0.0.1", "10.255.255.255", "172.16.0.1", "172.31.255.255",
-	      "192.168.0.1", "169.254.169.254", "100.64.0.1", "100.127.255.255", "198.18.0.1", "198.19.255.255",
-	      "192.0.2.1", "203.0.113.9", "198.51.100.1", "192.0.0.8", "224.0.0.1", "239.255.255.255", "240.0.0.1",
-	      "255.255.255.255", "::1", "::", "fe80::1", "febf::1", "fec0::1", "fc00::1", "fdff::1", "ff02::1",
-	      "ff0e::1", "2001:db8::1", "2001:2::1", "100::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1",
-	      "::ffff:169.254.169.254", "::127.0.0.1", "::10.0.0.1", "64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe",
-	      "64:ff9b:1::1", "2002:7f00:1::1", "2002:a00:1::1", "2001:0:7f00:1::1",
-	      "2001:0:808:808:0:0:80ff:fffe" /* Teredo of 127.0.0.1 */, "3fff::1", "5f00::1", "4000::1"})
+	for (const char *text : {"127.0.0.1",
+	                         "127.255.255.254",
+	                         "0.0.0.0",
+	                         "10.0.0.1",
+	                         "10.255.255.255",
+	                         "172.16.0.1",
+	                         "172.31.255.255",
+	                         "192.168.0.1",
+	                         "169.254.169.254",
+	                         "100.64.0.1",
+	                         "100.127.255.255",
+	                         "198.18.0.1",
+	                         "198.19.255.255",
+	                         "192.0.2.1",
+	                         "203.0.113.9",
+	                         "198.51.100.1",
+	                         "192.0.0.8",
+	                         "224.0.0.1",
+	                         "239.255.255.255",
+	                         "240.0.0.1",
+	                         "255.255.255.255",
+	                         "::1",
+	                         "::",
+	                         "fe80::1",
+	                         "febf::1",
+	                         "fec0::1",
+	                         "fc00::1",
+	                         "fdff::1",
+	                         "ff02::1",
+	                         "ff0e::1",
+	                         "2001:db8::1",
+	                         "2001:2::1",
+	                         "100::1",
+	                         "::ffff:127.0.0.1",
+	                         "::ffff:10.0.0.1",
+	                         "::ffff:169.254.169.254",
+	                         "::127.0.0.1",
+	                         "::10.0.0.1",
+	                         "64:ff9b::7f00:1",
+	                         "64:ff9b::a9fe:a9fe",
+	                         "64:ff9b:1::1",
+	                         "2002:7f00:1::1",
+	                         "2002:a00:1::1",
+	                         "2001:0:7f00:1::1",
+	                         "2001:0:808:808:0:0:80ff:fffe" /* Teredo of 127.0.0.1 */,
+	                         "3fff::1",
+	                         "5f00::1",
+	                         "4000::1"})
 		if (is_allowed(text))
 			check_fail(std::source_location::current(), "%s is allowed", text);
 	for (const char *text : {"8.8.8.8", "1.1.1.1", "172.15.255.255", "172.32.0.1", "100.63.255.255", "100.128.0.1",
@@ -156,11 +194,14 @@ static std::vector<std::string> answer_of(const std::string &text)
 static void an_answer_gives_its_frames_as_they_are_written(void **)
 {
 	assert_true(answer_of("{\"frames\":[]}").empty());
-	assert_true(answer_of("{\"a\":[1,{}],\"frames\" : [ {\"msgid\": 6,\"x\":9007199254740991} , {} ] , \"b\":null} \n") ==
-	            std::vector<std::string>({"{\"msgid\": 6,\"x\":9007199254740991}", "{}"}));
-	for (const char *text : {"", "{}", "[]", "{\"frames\":{}}", "{\"frames\":[1]}", "{\"frames\":[{}", "{\"frames\":[{}]",
-	                         "{\"frames\":[{}]}x", "{\"frames\":[{},]}", "{\"frames\"[]}", "null", "frames", "{\"frames\":[{}]]",
-	                         "{\"a\":{\"frames\":[]}}", "\xff\xfe", "{\"frames\":[[{}]]}"})
+	assert_true(
+		answer_of(
+			"{\"a\":[1,{}],\"frames\" : [ {\"msgid\": 6,\"x\":9007199254740991} , {} ] , \"b\":null} \n") ==
+		std::vector<std::string>({"{\"msgid\": 6,\"x\":9007199254740991}", "{}"}));
+	for (const char *text :
+	     {"", "{}", "[]", "{\"frames\":{}}", "{\"frames\":[1]}", "{\"frames\":[{}", "{\"frames\":[{}]",
+	      "{\"frames\":[{}]}x", "{\"frames\":[{},]}", "{\"frames\"[]}", "null", "frames", "{\"frames\":[{}]]",
+	      "{\"a\":{\"frames\":[]}}", "\xff\xfe", "{\"frames\":[[{}]]}"})
 		assert_true(answer_of(text) == std::vector<std::string>({"no answer"}));
 	assert_true(answer_of("{\"frames\":" + std::string(60000, '[')) == std::vector<std::string>({"no answer"}));
 }
@@ -219,7 +260,8 @@ static void a_preview_has_at_most_a_hundred_characters_and_its_title_is_one_line
 	assert_string_equal(notice_text(note).c_str(), "");
 	note.target.preview = true;
 	assert_string_equal(notice_text(note).c_str(), han.substr(0, 300).c_str());
-	assert_string_equal(notice_document(note, "").c_str(), "{\"account\":7,\"peer\":3,\"seq\":12,\"from\":\"ann\"}");
+	assert_string_equal(notice_document(note, "").c_str(),
+	                    "{\"account\":7,\"peer\":3,\"seq\":12,\"from\":\"ann\"}");
 	note.kind = CONVERSATION_GROUP;
 	note.conversation = 2;
 	note.group_name = "x\r\nEvil: 1";
@@ -237,7 +279,8 @@ static void a_url_must_be_of_http_and_name_a_host(void **)
 	                        "http://a b/", "http://a/\r\nX: y", "gopher://a", "http://a:99999/", "//a"})
 		assert_false(http_url_is_good(url, 1024));
 	assert_false(http_url_is_good("http://a/" + std::string(1024, 'x'), 1024));
-	assert_string_equal(http_url_origin("https://user:pass@example.org/secret?x").c_str(), "https://example.org:443");
+	assert_string_equal(http_url_origin("https://user:pass@example.org/secret?x").c_str(),
+	                    "https://example.org:443");
 }
 
 int main()

@@ -30,7 +30,9 @@ static bool chatctl_read_bot(const chatctl_words &words, cJSON *request)
 
 static void chatctl_show_bot(const cJSON *answer, bool colour)
 {
-	struct chatctl_table table;
+	struct chatctl_table table {
+		{{"", false}, {"", false}}, {}
+	};
 
 	chatctl_add_line(&table, "account", std::to_string(chatctl_number(answer, "account")));
 	for (const char *key : {"token", "secret"})
