@@ -164,8 +164,7 @@ static void login_sessions_note_former(login_plugin *plugin, cs_account account,
 {
 	const uint64_t named = login_sessions_take(head + 1), other = login_sessions_take(head + 9);
 
-	plugin->formers[account] = {{.all = named, .unnamed = other - named},
-	                            plugin->context.host->monotonic() + login_sessions_former_ms};
+	login_sessions_remember(plugin, account)->series = {.all = named, .unnamed = other - named};
 }
 
 void login_sessions_on_routed(login_plugin *plugin, cs_conn conn, cs_account account, const cs_parcel *parcel)

@@ -97,7 +97,7 @@ static bool operator_read_place(std::string_view text, size_t count, std::vector
 	for (size_t at = 0; at <= text.size(); at = std::min(text.find('.', at), text.size()) + 1) {
 		uint64_t number = 0;
 
-		if (!operator_read_next(text.substr(at, text.find('.', at) - at), &number))
+		if (!operator_read_number(text.substr(at, text.find('.', at) - at), &number))
 			return false;
 		place_r->push_back(number);
 	}
