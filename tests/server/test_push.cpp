@@ -32,8 +32,8 @@ static void set_options(test_server *s)
 	test_server_set(s, "push.backoff_min", "20ms");
 	test_server_set(s, "push.backoff_max", "200ms");
 	test_server_set(s, "push.lookout", "50ms");
-	test_server_set(s, "push.delay", "400ms");
-	test_server_set(s, "push.interval", "1500ms");
+	test_server_set(s, "push.delay", std::to_string(400 * check_patience_factor()) + "ms");
+	test_server_set(s, "push.interval", std::to_string(1500 * check_patience_factor()) + "ms");
 	test_server_set(s, "mailbox.cursor_flush", "20ms");
 }
 
@@ -535,7 +535,7 @@ static void one_notice_of_a_conversation_is_sent_in_a_time_and_the_last_message_
 	const auto notices = receiver_wait(st->hook, "/bob", 2);
 	assert_true(notices[1].at - notices[0].at >= 1400);
 	assert_true(notices[1].body.find("\"text\":\"late 3\"") != std::string::npos);
-	check_sleep_ms(1700);
+	check_sleep_ms(1700 * check_patience_factor());
 	assert_int_equal(receiver_count(st->hook, "/bob"), 2);
 }
 
