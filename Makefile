@@ -518,13 +518,15 @@ dist_name = chatserverd-$(VERSION)
 dist_list = if test -e .git; then git ls-files; else find . -type f -not -path './$(BUILD)/*' -not -name '*.tar.gz' \
 	-not -path './var/*' -not -name config.log -not -name config.status -not -name config.mk -not -name config.h; fi
 
-# The files of the repository and the generated configure, so that a user needs no autoconf.
+# The files of the repository and the generated configure, so that a user needs no autoconf. All have the time of the
+# release: the same files make the same tarball.
+dist_time = $(shell sed -n 's/^ -- .*>  //p' debian/changelog | head -n 1)
 dist: configure config.h.in
 	rm -rf $(BUILD)/dist && mkdir -p $(BUILD)/dist/$(dist_name)
 	$(dist_list) | tar -cf - -T - | tar -xf - -C $(BUILD)/dist/$(dist_name)
 	cp -p config.h.in configure $(BUILD)/dist/$(dist_name)
-	touch $(BUILD)/dist/$(dist_name)/config.h.in $(BUILD)/dist/$(dist_name)/configure
-	tar --sort=name --owner=0 --group=0 --numeric-owner -czf $(dist_name).tar.gz -C $(BUILD)/dist $(dist_name)
+	tar --sort=name --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX --mtime="$(dist_time)" -cf - -C $(BUILD)/dist $(dist_name) | \
+		gzip -n >$(dist_name).tar.gz
 	rm -rf $(BUILD)/dist
 
 distcheck: dist
