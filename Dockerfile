@@ -6,7 +6,8 @@
 #
 # The server takes clients on 6000 and browsers on 6080, and keeps its store in the volume. Options go behind the name of
 # the image (-o login.registration=closed), or mount a chat.conf at /etc/chatserverd/chat.conf. Give `docker stop` more
-# time than [core] drain_timeout (-t 15).
+# time than [core] drain_timeout (-t 15). `docker exec NAME chatctl status` looks at the server. --read-only takes
+# --tmpfs /tmp --tmpfs /run/chatserverd:uid=6000 with it.
 FROM debian:12-slim AS build
 ENV DEBIAN_FRONTEND=noninteractive
 WORKDIR /build/source
@@ -14,9 +15,7 @@ COPY . .
 RUN apt-get update && apt-get install -y --no-install-recommends build-essential autoconf
 RUN apt-get build-dep -y --no-install-recommends ./
 RUN make deb
-RUN mkdir /packages && cp build/deb/chatserverd_*.deb build/deb/chatserverd-mysql_*.deb build/deb/chatserverd-redis_*.deb \
-		build/deb/chatserverd-push_*.deb \
-		build/deb/chatserverd-web_*.deb /packages
+RUN mkdir /packages && cp build/deb/chat*.deb /packages && rm /packages/chatserverd-dev_*.deb /packages/*-dbgsym_*.deb
 
 FROM debian:12-slim
 # A fixed number, so that a volume fits every image.
@@ -26,6 +25,7 @@ COPY --from=build /packages /packages
 RUN apt-get update && \
 	DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends ca-certificates /packages/*.deb && \
 	rm -rf /packages /var/lib/apt/lists/*
+RUN install -d -o chatserverd -g chatserverd /run/chatserverd
 RUN sed -i 's/^listen = 127\.0\.0\.1:/listen = 0.0.0.0:/' /etc/chatserverd/chat.conf
 USER chatserverd
 VOLUME /var/lib/chatserverd
@@ -35,6 +35,7 @@ STOPSIGNAL SIGTERM
 # that port.
 # The server is fit to be process 1: it starts no other processes, so it has none to wait for, and it handles its signals.
 # So there is no tini.
-ENTRYPOINT ["/usr/sbin/chatserverd", "-c", "/etc/chatserverd/chat.conf", "-o", "core.admin=127.0.0.1:6009"]
+ENTRYPOINT ["/usr/sbin/chatserverd", "-c", "/etc/chatserverd/chat.conf", "-o", "core.admin=127.0.0.1:6009", \
+	"-o", "core.control=/run/chatserverd/control"]
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
 	CMD ["/bin/bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/6009 && printf 'GET /healthz HTTP/1.0\\r\\n\\r\\n' >&3 && read -r -t 4 line <&3 && [[ $line == HTTP/1.?\\ 200* ]]"]
