@@ -86,14 +86,20 @@ static std::string client_tell_change(const frame &fr, const std::string &before
 	return fr.msgid == CS_MSGID_EDIT ? " changed " + which + " to: " + fr.message : " took back " + which;
 }
 
+/* The creator is removed by an operator only when the group ends. */
+static std::string client_tell_removal(const client *cl, const frame &fr)
+{
+	if (fr.account == fr.id)
+		return fr.by_operator ? " ended the group" : " left";
+	return (fr.ban ? " banned " : " removed ") + client_call(cl, fr.account);
+}
+
 static std::string client_tell_event(const client *cl, const frame &fr, const std::string &before)
 {
 	switch (fr.msgid) {
 	case CS_MSGID_CREATE_GROUP: return " made the group";
 	case CS_MSGID_JOIN_GROUP: return " joined";
-	case CS_MSGID_REMOVE_MEMBER:
-		return fr.account == fr.id ? " left"
-		                           : (fr.ban ? " banned " : " removed ") + client_call(cl, fr.account);
+	case CS_MSGID_REMOVE_MEMBER: return client_tell_removal(cl, fr);
 	case CS_MSGID_SET_ROLE: return client_tell_role(cl, fr);
 	case CS_MSGID_SET_GROUP: return client_tell_settings(fr);
 	case CS_MSGID_INVITE:
@@ -136,7 +142,7 @@ void client_take_event(client *cl, const frame &fr, bool fresh)
 		before = talks_change(&cl->tk, at, fr.of, fr.message);
 	view_event(&cl->vw, fr.ts > 0 ? text_from_time(fr.ts) : text_from_time(text_wall_clock()),
 	           at.is_group ? roster_name(&cl->ro, true, at.id) : std::string(),
-	           client_call(cl, fr.id) + client_tell_event(cl, fr, before));
+	           (fr.by_operator ? "the operator" : client_call(cl, fr.id)) + client_tell_event(cl, fr, before));
 	if (fresh)
 		client_follow_event(cl, fr);
 }

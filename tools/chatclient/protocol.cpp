@@ -165,6 +165,7 @@ static frame protocol_frame_take(const cJSON *object)
 		.is_friend = protocol_json_truth(object, "friend"),
 		.friend_of = protocol_json_truth(object, "friend_of"),
 		.blocked = protocol_json_truth(object, "blocked"),
+		.by_operator = protocol_json_truth(object, "operator"),
 		.name = protocol_json_text(object, "name"),
 		.message = protocol_json_text(object, "msg"),
 		.text = protocol_json_text(object, "text"),

@@ -51,6 +51,7 @@ struct frame {
 	bool is_friend = false;
 	bool friend_of = false;
 	bool blocked = false;
+	bool by_operator = false; /* ordered by who runs the server; id is in whose place */
 	std::string name;
 	std::string message;
 	std::string text; /* of a notice */

@@ -188,7 +188,7 @@ void view_conversation(const view *vw, const view_conversation_parts &parts)
 		line += " " + view_paint(vw, view_yellow, std::to_string(parts.unread) + " unread");
 	if (parts.seq > 0 && parts.time != "-")
 		line += "  " + view_time(vw, parts.time) + " " + text_harmless(parts.sender, false) + ": " +
-		        view_shorten(text_harmless(parts.text, false));
+		        (parts.text.empty() ? "(empty)" : view_shorten(text_harmless(parts.text, false)));
 	if (parts.is_seen)
 		line += view_paint(vw, view_dim, " (read)");
 	vw->print(vw->arg, line);
@@ -291,6 +291,8 @@ static std::string view_message_text(const view *vw, const view_message_parts &p
 {
 	if (parts.is_recalled)
 		return view_paint(vw, view_dim, "(taken back)");
+	if (parts.text.empty()) /* its account was erased */
+		return view_paint(vw, view_dim, "(empty)");
 	return text_harmless(parts.text, false) + (parts.is_edited ? view_paint(vw, view_dim, " (changed)") : "");
 }
 

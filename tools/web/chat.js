@@ -26,10 +26,11 @@
 //     {id: text, the same for the life of the page, seq: 0 until stored, cid, from, name, own, text, ts,
 //      state: 'sending'|'failed'|'stored'|'read', error: key of words when failed, edited, recalled,
 //      quote: null | {seq, name, text}, kind: 'text'|'event',
-//      event: null | {what, who, whom, whoName, whomName, self: bool, values}}
+//      event: null | {what, who, whom, whoName, whomName, self: bool, byOperator: bool, values}}
 //     what: 'created' 'joined' 'left' 'removed' 'banned' 'admin' 'normal' 'creator' 'muted' 'unmuted' 'mutedAll' 'unmutedAll'
 //           'renamed' (values.name) 'described' (values.desc) 'settings' (values.join, values.history) 'ended'
-//     text is without its quote. quote.seq is 0 where the quoted message is not known.
+//     byOperator: the operator of the server did it; who is the creator, in whose place. text is without its quote, and empty
+//     where an account was erased. quote.seq is 0 where the quoted message is not known.
 //     Objects of messages are replaced when they change, never altered: compare them by identity.
 //   chat.complete(key)      true: there is nothing older
 //   chat.newest(key)        true: the array reaches the newest message (false after older pages pushed the newest out)

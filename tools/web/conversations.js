@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The list of conversations: their heads, what is unread, and what each frame changes in them. c is what chat.js shares.
 import { alter, change, createLog, find, know, place, put, trim } from './log.js';
-import { makeMessage } from './messages.js';
+import { isOwn, makeMessage } from './messages.js';
 
 const unopenedMost = 100, openedMost = 2000; // messages in memory
 const newsMost = 10 * 60 * 1000; // older messages are no news
@@ -259,10 +259,16 @@ function beginMembership(c, conv, { msgid, seq }) {
 function endMembership(c, conv, frame) {
     setAt(conv, frame.seq, { gone: true, invited: false, role: '' });
     conv.joined = c.clock;
-    if (frame.id === c.me.account)
+    if (isOwn(frame, c.me.account))
         remove(c, conv, frame.seq);
     else
-        c.emit('notice', frame.ban ? 'notice.banned' : 'notice.removed', { group: conv.name, name: frame.name || '' });
+        c.emit('notice', noticeOfRemoval(frame), { group: conv.name, name: frame.name || '' });
+}
+
+function noticeOfRemoval(frame) {
+    if (frame.operator)
+        return frame.id === frame.account ? 'notice.ended' : 'notice.removedByOperator';
+    return frame.ban ? 'notice.banned' : 'notice.removed';
 }
 
 // seq: the last entry of it that one sees. Entries up to it, and INBOX that was asked for before, may still come.

@@ -26,13 +26,16 @@ export function joinQuote(quote, text) {
     return `${quote.name}: ${said}`.split('\n').map((line) => '> ' + line).join('\n') + '\n\n' + text;
 }
 
+// What an operator ordered has the creator's id, but the creator did not do it.
+export const isOwn = (frame, me) => frame.id === me && !frame.operator;
+
 // What a frame that is no message says happened, or null for one of which nothing is shown.
 function eventOf(frame, me) {
-    const event = (what, whom = 0, values = {}) => ({ what, who: frame.id, whom, self: whom ? whom === me : frame.id === me, values });
+    const event = (what, whom = 0, values = {}) => ({ what, who: frame.id, whom, self: whom ? whom === me : isOwn(frame, me), byOperator: !!frame.operator, values });
     switch (frame.msgid) {
     case 8: return event('created', 0, { name: frame.groupname });
     case 9: return event('joined');
-    case 141: return frame.account === frame.id ? event('left') : event(frame.ban ? 'banned' : 'removed', frame.account);
+    case 141: return frame.account === frame.id ? event(frame.operator ? 'ended' : 'left') : event(frame.ban ? 'banned' : 'removed', frame.account);
     case 142: return event(frame.role, frame.account);
     case 143:
         if (frame.groupname !== undefined)
@@ -47,7 +50,7 @@ function eventOf(frame, me) {
 
 // The message of an entry, or null where it shows nothing of its own (EDIT, RECALL). nameOf(account) knows names.
 export function makeMessage(frame, me, nameOf) {
-    const isText = frame.msgid === 6 || frame.msgid === 10, event = isText ? null : eventOf(frame, me), own = frame.id === me;
+    const isText = frame.msgid === 6 || frame.msgid === 10, event = isText ? null : eventOf(frame, me), own = isOwn(frame, me);
     if (!isText && !event)
         return null;
     if (event) {

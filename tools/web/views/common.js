@@ -197,11 +197,16 @@ export function arrows(event, root, selector) {
 
 // What happened in a group, in one sentence whose names are marked as names.
 export function eventParts(message) {
-    const { what, whoName, whomName, values } = message.event;
-    return parts(`event.${what}`, { ...values, who: bdi(whoName ?? message.name ?? ''), whom: bdi(whomName ?? ''),
+    const { what, whoName, whomName, byOperator, values } = message.event;
+    return parts(`event.${what}`, { ...values, who: byOperator ? t('event.operator') : bdi(whoName ?? message.name ?? ''), whom: bdi(whomName ?? ''),
         name: bdi(values?.name ?? ''), desc: bdi(values?.desc ?? '') });
 }
 
 export function eventText(message) {
     return eventParts(message).map((part) => part.textContent ?? part).join('');
+}
+
+// What stands in place of the text of a message that was recalled, or whose account was erased; '' where there is a text.
+export function noText(message) {
+    return message.recalled ? t('message.recalled') : message.text || message.quote ? '' : t('message.empty');
 }

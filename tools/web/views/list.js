@@ -2,7 +2,7 @@
 // The list of conversations, with the field that finds one or begins one.
 import { el, fill, icon, iconButton, arrange } from '../dom.js';
 import { t, shortDate, number } from '../words.js';
-import { avatar, bdi, arrows, attempt, eventText } from './common.js';
+import { avatar, bdi, arrows, attempt, eventText, noText } from './common.js';
 
 export function listView(app) {
     const { chat } = app;
@@ -142,7 +142,7 @@ function preview(head) {
     if (last.kind === 'event') {
         return el('span', { class: 'row-text' }, eventText(last));
     }
-    const text = last.recalled ? el('i', {}, t('message.recalled')) : bdi(last.text.slice(0, 200));
+    const text = noText(last) ? el('i', {}, noText(last)) : bdi(last.text.slice(0, 200));
     const who = last.own ? t('list.you') : head.groupid ? [bdi(last.name), ':'] : null;
     return el('span', { class: `row-text ${head.unread ? 'strong' : ''}` }, last.state === 'failed' ? icon('failed') : null, who ? [who, ' '] : null, text);
 }

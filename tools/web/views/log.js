@@ -2,7 +2,7 @@
 // The messages of the open conversation. However many the model knows, only those around what one sees are in the document.
 import { el, fill, icon, iconButton, arrange, linked } from '../dom.js';
 import { t, date, day, dayKey } from '../words.js';
-import { avatar, bdi, hue, menu, arrows, attempt, errorText, confirm, eventParts, eventText, toast } from './common.js';
+import { avatar, bdi, hue, menu, arrows, attempt, errorText, confirm, eventParts, eventText, noText, toast } from './common.js';
 
 const windowSize = 160; // messages in the document
 const step = 60;        // how many more are shown at an edge
@@ -113,14 +113,14 @@ export function logView(app, key, on) {
             el('div', { class: 'bubble' },
                 named ? el('div', { class: `who ${hue(message.from)}` }, bdi(message.name)) : null,
                 message.quote ? quoteNode(message.quote) : null,
-                message.recalled ? el('span', { class: 'text recalled' }, icon('recall'), t('message.recalled')) : el('span', { class: `text ${big(message.text)}`, dir: 'auto' }, linked(message.text)),
+                noText(message) ? el('span', { class: 'text recalled' }, message.recalled ? icon('recall') : null, noText(message)) : el('span', { class: `text ${big(message.text)}`, dir: 'auto' }, linked(message.text)),
                 el('span', { class: 'meta' }, message.edited && !message.recalled ? el('span', {}, t('message.edited'), ' ') : null,
                     el('time', { datetime: new Date(message.ts).toISOString(), title: date('full', message.ts) }, date('time', message.ts)),
                     state && !message.recalled ? el('span', { class: `state ${state}`, title: t(`state.${state}`) }, icon(state), el('span', { class: 'hidden-text' }, t(`state.${state}`))) : null)),
             state === 'failed' ? el('div', { class: 'failure' }, el('span', {}, message.error ? errorText({ key: message.error }) : t('state.failed')),
                 el('button', { type: 'button', class: 'link', tabIndex: -1, onclick: () => attempt(chat.retry(key, message.id)) }, t('message.retry')),
                 el('button', { type: 'button', class: 'link', tabIndex: -1, onclick: () => attempt(chat.discard(key, message.id)) }, t('message.discard'))) :
-                message.recalled ? null : iconButton('more', t('message.menu'), (event) => openMenu(message, event.currentTarget), { class: 'icon-button message-more', tabIndex: -1, 'aria-haspopup': 'menu' }));
+                noText(message) ? null : iconButton('more', t('message.menu'), (event) => openMenu(message, event.currentTarget), { class: 'icon-button message-more', tabIndex: -1, 'aria-haspopup': 'menu' }));
     }
 
     function quoteNode(quote) {
@@ -133,7 +133,7 @@ export function logView(app, key, on) {
     }
 
     function spoken(message) {
-        const text = message.recalled ? t('message.recalled') : message.text.slice(0, 500);
+        const text = noText(message) || message.text.slice(0, 500);
         return [message.own ? t('you') : message.name, text, date('time', message.ts), message.edited ? t('message.edited') : '',
             message.own ? t(`state.${message.state}`) : ''].filter(Boolean).join(', ');
     }
@@ -387,7 +387,7 @@ export function logView(app, key, on) {
     function openMenu(message, anchor, at) {
         const head = chat.conversation(key);
         const choices = [];
-        if (message.recalled) {
+        if (noText(message)) {
             return;
         }
         if (message.state === 'failed') {
