@@ -21,8 +21,7 @@ static const char chatctl_usage[] = "usage: chatctl [-s SOCKET] [-t SECONDS] [--
 				    "  -t, --timeout SECONDS  wait so long for each answer, 10 unless told otherwise\n"
 				    "      --json             print one JSON document instead of tables\n"
 				    "  -V, --version          print the version, exit\n"
-				    "  -h, --help             print this, exit\n"
-				    "\n";
+				    "  -h, --help             print this, exit\n";
 
 static constexpr struct option chatctl_long_options[] = {
 	{"socket", required_argument, nullptr, 's'}, {"timeout", required_argument, nullptr, 't'},
@@ -59,7 +58,6 @@ static bool chatctl_may_colour(void)
 static int chatctl_print_help(void)
 {
 	(void)fputs(chatctl_usage, stdout);
-	(void)fputs("The verbs:\n", stdout);
 	chatctl_print_verbs();
 	return 1;
 }

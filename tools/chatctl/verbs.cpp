@@ -10,9 +10,17 @@
 
 using chatctl_text_ptr = std::unique_ptr<char, function_deleter<cJSON_free>>;
 
-static const struct chatctl_verb *const chatctl_lists[] = {
-	chatctl_server_verbs, chatctl_account_verbs, chatctl_group_verbs, chatctl_invite_verbs,
-	chatctl_ban_verbs,    chatctl_store_verbs,   chatctl_purge_verbs, chatctl_bot_verbs};
+/* As the help shows them; without a head they go on under the head above. */
+static constexpr struct {
+	const char *head;
+	const struct chatctl_verb *verbs;
+} chatctl_lists[] = {
+	{"The server", chatctl_server_verbs}, {"Accounts", chatctl_account_verbs},
+	{"Invitations to register", chatctl_invite_verbs}, {"Groups", chatctl_group_verbs},
+	{"Addresses", chatctl_ban_verbs}, {"The store", chatctl_store_verbs},
+	{nullptr, chatctl_purge_verbs}, {"Bots", chatctl_bot_verbs},
+};
+static constexpr int chatctl_call_width = 32; /* so that a line of the help has 80 columns */
 
 /* ---- finding */
 
@@ -21,16 +29,24 @@ static std::string chatctl_call(const struct chatctl_verb *verb)
 	return std::string(verb->name) + (*verb->arguments ? " " : "") + verb->arguments;
 }
 
+/* The help stands in a column of its own, in the next line if the call is too long for that. */
+static void chatctl_print_verb(const struct chatctl_verb *verb)
+{
+	const std::string call = chatctl_call(verb);
+	const bool is_long = call.size() > chatctl_call_width;
+
+	(void)printf("  %-*s", chatctl_call_width, call.c_str());
+	(void)printf(is_long ? "\n  %-*s  %s\n" : "%-*s  %s\n", is_long ? chatctl_call_width : 0, "", verb->help);
+}
+
 void chatctl_print_verbs(void)
 {
-	size_t width = 0;
-
-	for (const struct chatctl_verb *list : chatctl_lists)
-		for (const struct chatctl_verb *verb = list; verb->name; verb++)
-			width = std::max(width, chatctl_call(verb).size());
-	for (const struct chatctl_verb *list : chatctl_lists)
-		for (const struct chatctl_verb *verb = list; verb->name; verb++)
-			(void)printf("  %-*s  %s\n", static_cast<int>(width), chatctl_call(verb).c_str(), verb->help);
+	for (const auto &list : chatctl_lists) {
+		if (list.head)
+			(void)printf("\n%s:\n", list.head);
+		for (const struct chatctl_verb *verb = list.verbs; verb->name; verb++)
+			chatctl_print_verb(verb);
+	}
 }
 
 /* The verb that the first word or the first two name, or null. *behind_r: the words behind the name. */
@@ -39,8 +55,8 @@ static const struct chatctl_verb *chatctl_find_verb(const chatctl_words &words, 
 	for (size_t count = std::min<size_t>(words.size(), 2); count > 0; count--) {
 		const std::string name = count == 2 ? words[0] + " " + words[1] : words[0];
 
-		for (const struct chatctl_verb *list : chatctl_lists)
-			for (const struct chatctl_verb *verb = list; verb->name; verb++) {
+		for (const auto &list : chatctl_lists)
+			for (const struct chatctl_verb *verb = list.verbs; verb->name; verb++) {
 				if (name != verb->name)
 					continue;
 				behind_r->assign(words.begin() + static_cast<ptrdiff_t>(count), words.end());
@@ -56,8 +72,8 @@ static void chatctl_tell_unknown(const chatctl_words &words)
 	const std::string first = words[0] + " ";
 	std::string known;
 
-	for (const struct chatctl_verb *list : chatctl_lists)
-		for (const struct chatctl_verb *verb = list; verb->name; verb++)
+	for (const auto &list : chatctl_lists)
+		for (const struct chatctl_verb *verb = list.verbs; verb->name; verb++)
 			if (std::string(verb->name).starts_with(first))
 				known += "usage: chatctl " + chatctl_call(verb) + "\n";
 	if (known.empty())
