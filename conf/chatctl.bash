@@ -15,24 +15,6 @@ log
 reload
 drain
 notice
-group list
-group show
-group dissolve
-group keep
-invite create
-invite list
-invite revoke
-ban
-unban
-bans
-backup
-restore
-check
-export
-import
-mute
-purge before
-purge status
 account add
 account password
 account lock
@@ -41,6 +23,24 @@ account list
 account show
 account export
 account erase
+invite create
+invite list
+invite revoke
+group list
+group show
+group dissolve
+group keep
+mute
+ban
+unban
+bans
+backup
+restore
+check
+export
+import
+purge before
+purge status
 bot add
 bot list
 bot remove
@@ -78,7 +78,9 @@ bot secret'
 	backup | restore | export | import) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
 	log) mapfile -t COMPREPLY < <(compgen -W 'error warning info debug' -- "$word") ;;
 	*)
-		# The second word of a verb.
+		# The file of an export, or the second word of a verb.
+		[[ $verb == account && ${COMP_WORDS[i + 1]} == export ]] && ((i == COMP_CWORD - 3)) &&
+			mapfile -t COMPREPLY < <(compgen -f -- "$word")
 		((i == COMP_CWORD - 1)) || return
 		while read -r first second; do
 			[[ $first == "$verb" ]] && seconds+=" $second"
