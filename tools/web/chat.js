@@ -74,7 +74,7 @@
 // Refusals: error.key is one of
 //   'error.login' 'error.taken' 'error.password' 'error.notLoggedIn' 'error.badFrame' 'error.noUser' 'error.noGroup' 'error.notAllowed'
 //   'error.muted' (values.until) 'error.exists' 'error.busy' 'error.unavailable' 'error.tooLong' 'error.offline' 'error.noMessage'
-//   'error.tooLate' 'error.full' 'error.devices' 'error.invite' 'error.inviteBad' 'error.timeout' 'error.ended' (the token is void: log in again)
+//   'error.tooLate' 'error.full' 'error.devices' 'error.closed' 'error.invite' 'error.inviteBad' 'error.timeout' 'error.ended' (the token is void: log in again)
 //   'error.refused' (anything else; values.text is the server's own text)
 import { createActions } from './actions.js';
 import { createConnection, lost } from './connection.js';
@@ -106,7 +106,7 @@ function refusal(answer, of) {
     const { errno, errmsg: text = '', until } = answer, values = { text };
     let key = keysOf[errno] || 'refused';
     if (of === 4 && errno === 1)
-        key = /taken/.test(text) ? 'taken' : /invitation is needed/.test(text) ? 'invite' : /invit/.test(text) ? 'inviteBad' : 'refused';
+        key = /taken/.test(text) ? 'taken' : /closed/.test(text) ? 'closed' : /invitation is needed/.test(text) ? 'invite' : /invit/.test(text) ? 'inviteBad' : 'refused';
     else if (of === 1 && errno === 16)
         key = 'devices';
     else if (of === 112 && errno === 8)

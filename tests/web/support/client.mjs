@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * A client that says frames as they are, over plain TCP or a WebSocket: what the page shows is compared with what it gets. */
 import net from 'node:net';
+import path from 'node:path';
 import { StringDecoder } from 'node:string_decoder';
 import { WebSocket } from './modules.mjs';
 import { until } from './wait.mjs';
@@ -9,6 +10,8 @@ export const LOGIN = 1, REGISTER = 4, CHAT = 6, CREATE_GROUP = 8, JOIN_GROUP = 9
 export const PING = 102, DELIVERED = 104, HISTORY = 105, INBOX = 106, SET_PASSWORD = 112, READ = 120, SIGNAL = 122;
 export const SET_CONTACT = 131, CONTACTS = 132, FIND_USER = 133, REMOVE_MEMBER = 141, SET_ROLE = 142, MEMBERS = 144;
 export const INVITE = 145, MUTE = 146, EDIT = 160, RECALL = 161;
+/* Of operators. */
+export const ACCOUNT_SHOW = 925, ACCOUNT_ERASE = 927, GROUP_DISSOLVE = 932, GROUP_MUTE = 934, INVITE_CREATE = 940;
 
 function newClient() {
 	return { id: 0, name: '', frames: [], waiting: new Map(), req: 0, closed: false, write: null, end: null };
@@ -32,9 +35,10 @@ function clientEnded(client) {
 	client.waiting.clear();
 }
 
-export async function connectTcp(server) {
+/* where: of net.connect. */
+async function connectPlain(where) {
 	const client = newClient();
-	const socket = net.connect(server.port, '127.0.0.1');
+	const socket = net.connect(where);
 	const decoder = new StringDecoder('utf8');
 	let rest = '';
 
@@ -49,6 +53,13 @@ export async function connectTcp(server) {
 	client.write = (text) => socket.write(`${text}\0`);
 	client.end = () => socket.destroy();
 	return client;
+}
+
+export const connectTcp = (server) => connectPlain({ port: server.port, host: '127.0.0.1' });
+
+/* An operator on the socket of core.control; it has no account. */
+export async function connectOperator(server) {
+	return Object.assign(await connectPlain({ path: path.join(server.folder, 'control') }), { id: undefined });
 }
 
 export async function connectWebSocket(server) {

@@ -26,6 +26,7 @@ export async function serverRun(server) {
 		`core.listen=127.0.0.1:${server.port}`,
 		`websocket.listen=127.0.0.1:${server.webPort}`,
 		`websocket.root=${path.join(root, 'tools/web')}`,
+		`core.control=${path.join(server.folder, 'control')}`,
 		`db_sqlite.path=${path.join(server.folder, 'chat.db')}`,
 		'db_sqlite.synchronous=normal',
 		...cheapHashes,

@@ -69,6 +69,6 @@ export default {
     'error.exists': 'Das gibt es schon.', 'error.busy': 'Das war zu viel auf einmal. Versuche es gleich noch einmal.', 'error.unavailable': 'Der Server kann das gerade nicht. Versuche es gleich noch einmal.',
     'error.tooLong': 'Das ist zu lang.', 'error.offline': 'Es gibt keine Verbindung.', 'error.noMessage': 'Diese Nachricht gibt es nicht mehr.',
     'error.tooLate': 'Die Zeit dafür ist vorbei.', 'error.full': 'Mehr passen nicht.', 'error.devices': 'Zu viele Geräte sind angemeldet. Melde eines davon ab.',
-    'error.invite': 'Für ein Konto brauchst du eine Einladung.', 'error.inviteBad': 'Diese Einladung ist falsch, verbraucht oder abgelaufen.', 'error.timeout': 'Der Server hat nicht geantwortet.', 'error.ended': 'Du wurdest abgemeldet. Bitte melde dich neu an.',
+    'error.closed': 'Hier können keine neuen Konten angelegt werden.', 'error.invite': 'Für ein Konto brauchst du eine Einladung.', 'error.inviteBad': 'Diese Einladung ist falsch, verbraucht oder abgelaufen.', 'error.timeout': 'Der Server hat nicht geantwortet.', 'error.ended': 'Du wurdest abgemeldet. Bitte melde dich neu an.',
     'error.refused': 'Der Server hat das abgelehnt: {text}'
 };

@@ -69,6 +69,6 @@ export default {
     'error.exists': 'It exists already.', 'error.busy': 'Too much at once. Try again in a moment.', 'error.unavailable': 'The server cannot do this now. Try again in a moment.',
     'error.tooLong': 'This is too long.', 'error.offline': 'There is no connection.', 'error.noMessage': 'This message is no longer there.',
     'error.tooLate': 'The time for this is over.', 'error.full': 'No more of them fit.', 'error.devices': 'Too many devices are logged in. End one of them.',
-    'error.invite': 'An invitation is needed to make an account.', 'error.inviteBad': 'This invitation is wrong, used up or over.', 'error.timeout': 'The server did not answer.', 'error.ended': 'You were logged out. Please log in again.',
+    'error.closed': 'No new accounts can be made here.', 'error.invite': 'An invitation is needed to make an account.', 'error.inviteBad': 'This invitation is wrong, used up or over.', 'error.timeout': 'The server did not answer.', 'error.ended': 'You were logged out. Please log in again.',
     'error.refused': 'The server refused this: {text}'
 };

@@ -69,6 +69,6 @@ export default {
     'error.exists': '已经存在。', 'error.busy': '操作太频繁，请稍后再试。', 'error.unavailable': '服务器暂时无法处理，请稍后再试。',
     'error.tooLong': '太长了。', 'error.offline': '没有连接。', 'error.noMessage': '这条消息已不存在。',
     'error.tooLate': '已超过时限。', 'error.full': '已达上限。', 'error.devices': '登录的设备太多，请退出其中一个。',
-    'error.invite': '注册需要邀请。', 'error.inviteBad': '此邀请码无效、已用完或已过期。', 'error.timeout': '服务器没有响应。', 'error.ended': '你已被退出登录，请重新登录。',
+    'error.closed': '这里不接受新账号注册。', 'error.invite': '注册需要邀请。', 'error.inviteBad': '此邀请码无效、已用完或已过期。', 'error.timeout': '服务器没有响应。', 'error.ended': '你已被退出登录，请重新登录。',
     'error.refused': '服务器拒绝了：{text}'
 };
