@@ -2,9 +2,10 @@
  * The words of a request and the members of an answer, as all verbs read and show them. */
 #include "answer.h"
 
-#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+
+#include <chatserverd/plugin.h>
 
 #include "text.h"
 
@@ -80,11 +81,24 @@ bool chatctl_mistake(const char *what, const std::string &word)
 	return false;
 }
 
+bool chatctl_is_number(const std::string &word)
+{
+	return !word.empty() && word.find_first_not_of("0123456789") == std::string::npos;
+}
+
+bool chatctl_add_account(cJSON *request, const std::string &word)
+{
+	if (chatctl_is_number(word))
+		return chatctl_add_number(request, "account", word, 1, CS_INTEGER_MAX,
+		                          "an account is a number of 1 or more, or its name");
+	(void)cJSON_AddStringToObject(request, "name", word.c_str());
+	return true;
+}
+
 bool chatctl_add_number(cJSON *request, const char *key, const std::string &word, int64_t least, int64_t most,
                         const char *must_be)
 {
-	const bool is_number = !word.empty() && word.size() <= 16 &&
-	                       std::all_of(word.begin(), word.end(), [](char c) { return c >= '0' && c <= '9'; });
+	const bool is_number = chatctl_is_number(word) && word.size() <= 16;
 	const int64_t value = is_number ? strtoll(word.c_str(), nullptr, 10) : -1;
 
 	if (value < least || value > most)

@@ -34,6 +34,10 @@ void chatctl_add_line(struct chatctl_table *table, const char *name, const std::
 
 /* Says what the word must be, "the level is error or info"; false. */
 bool chatctl_mistake(const char *must_be, const std::string &word);
+/* Whether the word is digits only. */
+[[nodiscard]] bool chatctl_is_number(const std::string &word);
+/* Adds who is meant: a number as `account`, all else as `name`. false: it is 0 or too large, which is explained. */
+[[nodiscard]] bool chatctl_add_account(cJSON *request, const std::string &word);
 /* Adds the word as a number. false: it is none, or not from least to most, which is explained. */
 [[nodiscard]] bool chatctl_add_number(cJSON *request, const char *key, const std::string &word, int64_t least,
                                       int64_t most, const char *must_be);

@@ -59,6 +59,7 @@ static int chatctl_print_help(void)
 {
 	(void)fputs(chatctl_usage, stdout);
 	chatctl_print_verbs();
+	(void)fputs("\nACCOUNT, GROUP and BOT are a number or a name. TIME is 30s, 10m, 12h or 7d.\n", stdout);
 	return 1;
 }
 

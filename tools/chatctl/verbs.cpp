@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cstdio>
 
+#include <chatserverd/msgid.h>
+
 #include "answer.h"
 #include "text.h"
 
@@ -205,6 +207,27 @@ static enum chatctl_status chatctl_read_pages(const struct chatctl_options *opti
 	return CHATCTL_DONE;
 }
 
+/* Puts the number of the account in the place of its name. */
+static enum chatctl_status chatctl_find_account(const struct chatctl_options *options, struct chatctl_wire *w,
+                                                cJSON *request)
+{
+	const std::string name = chatctl_raw_text(request, "name");
+	const chatctl_json_ptr question(cJSON_CreateObject());
+	enum chatctl_status status;
+
+	(void)cJSON_AddNumberToObject(question.get(), "msgid", CS_MSGID_ACCOUNT_SHOW);
+	(void)cJSON_AddNumberToObject(question.get(), "req", 1);
+	(void)cJSON_AddStringToObject(question.get(), "name", name.c_str());
+	const chatctl_json_ptr account = chatctl_ask_or_tell(options, w, question.get(), &status);
+
+	if (!account)
+		return status;
+	cJSON_DeleteItemFromObjectCaseSensitive(request, "name");
+	(void)cJSON_AddNumberToObject(request, "account",
+	                              static_cast<double>(chatctl_number(account.get(), "account")));
+	return CHATCTL_DONE;
+}
+
 enum chatctl_status chatctl_run(const struct chatctl_options *options, struct chatctl_wire *w)
 {
 	chatctl_words behind;
@@ -212,6 +235,9 @@ enum chatctl_status chatctl_run(const struct chatctl_options *options, struct ch
 	const chatctl_json_ptr request = chatctl_make_request(verb, behind);
 	enum chatctl_status status;
 
+	if (verb->finds_account && chatctl_member(request.get(), "name"))
+		if (const enum chatctl_status failed = chatctl_find_account(options, w, request.get()))
+			return failed;
 	if (verb->run)
 		return verb->run(options, w, request.get());
 	const chatctl_json_ptr answer = chatctl_ask_or_tell(options, w, request.get(), &status);

@@ -27,6 +27,8 @@ struct chatctl_verb {
 	enum chatctl_status (*run)(const struct chatctl_options *options, struct chatctl_wire *w,
 	                           cJSON *request) = nullptr;
 	bool without_server = false; /* there is no connection when it is carried out */
+	/* The server takes only the number of the account: if read has added a `name`, its number is asked for first. */
+	bool finds_account = false;
 };
 
 /* Each list ends with a name that is null. */

@@ -55,12 +55,12 @@ static void chatctl_show_bots(const cJSON *answer, bool colour)
 }
 
 const struct chatctl_verb chatctl_bot_verbs[] = {
-	{"bot add", "NAME URL", "makes a bot; prints its token and its secret, once", CS_MSGID_BOT_ADD, 2, 2,
+	{"bot add", "NAME URL", "make a bot; its token and secret come once", CS_MSGID_BOT_ADD, 2, 2,
          chatctl_read_bot_add, chatctl_show_bot},
 	{"bot list", "", "all bots, and how they are", CS_MSGID_BOT_LIST, 0, 0, nullptr, chatctl_show_bots, "bots"},
-	{"bot remove", "NAME|ID", "ends a bot; its account stays", CS_MSGID_BOT_REMOVE, 1, 1, chatctl_read_bot,
+	{"bot remove", "BOT", "end a bot; its account stays", CS_MSGID_BOT_REMOVE, 1, 1, chatctl_read_bot,
          chatctl_show_bot},
-	{"bot secret", "NAME|ID", "gives a bot another secret", CS_MSGID_BOT_SECRET, 1, 1, chatctl_read_bot,
+	{"bot secret", "BOT", "give a bot another secret", CS_MSGID_BOT_SECRET, 1, 1, chatctl_read_bot,
          chatctl_show_bot},
 	{},
 };

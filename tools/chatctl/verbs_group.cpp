@@ -29,11 +29,6 @@ static void chatctl_show_groups(const cJSON *answer, bool colour)
 
 /* ---- reading */
 
-static bool chatctl_is_number(const std::string &word)
-{
-	return !word.empty() && word.find_first_not_of("0123456789") == std::string::npos;
-}
-
 /* A name that is a number must be told from the number of a group by --json and the list. */
 static bool chatctl_read_group(const chatctl_words &words, cJSON *request)
 {
@@ -87,8 +82,7 @@ static bool chatctl_read_mute(const chatctl_words &words, cJSON *request)
 		return false;
 	if (words[1] == "all")
 		(void)cJSON_AddNumberToObject(request, "account", 0);
-	else if (!chatctl_add_number(request, "account", words[1], 1, CS_INTEGER_MAX,
-	                             "an account is a number of 1 or more, or all"))
+	else if (!chatctl_add_account(request, words[1]))
 		return false;
 	if (words[2] != "off" && !chatctl_read_time(words[2], &ms))
 		return chatctl_mistake("the time is 1d, 2h, 10m or 30s, or off", words[2]);
@@ -206,13 +200,13 @@ static enum chatctl_status chatctl_dissolve(const struct chatctl_options *option
 
 const struct chatctl_verb chatctl_group_verbs[] = {
 	{"group list", "", "all groups", CS_MSGID_GROUP_LIST, 0, 0, nullptr, chatctl_show_groups, "groups"},
-	{"group show", "GROUP|NAME", "a group and its members", CS_MSGID_GROUP_SHOW, 1, 1, chatctl_read_group,
+	{"group show", "GROUP", "a group and its members", CS_MSGID_GROUP_SHOW, 1, 1, chatctl_read_group,
          chatctl_show_group, "members"},
-	{"group dissolve", "GROUP|NAME", "remove all members, and end the group", CS_MSGID_GROUP_DISSOLVE, 1, 1,
+	{"group dissolve", "GROUP", "remove all members, and end the group", CS_MSGID_GROUP_DISSOLVE, 1, 1,
          chatctl_read_group, chatctl_show_dissolved, nullptr, chatctl_dissolve},
-	{"group keep", "GROUP|NAME TIME|forever|default", "how long it keeps its log", CS_MSGID_GROUP_KEEP, 2, 2,
+	{"group keep", "GROUP TIME|forever|default", "how long it keeps its log", CS_MSGID_GROUP_KEEP, 2, 2,
          chatctl_read_keep, chatctl_show_keep},
-	{"mute", "GROUP|NAME ACCOUNT|all TIME|off", "who may not write in a group", CS_MSGID_GROUP_MUTE, 3, 3,
-         chatctl_read_mute, chatctl_show_mute},
+	{"mute", "GROUP ACCOUNT|all TIME|off", "who may not write in a group", CS_MSGID_GROUP_MUTE, 3, 3,
+         chatctl_read_mute, chatctl_show_mute, nullptr, nullptr, false, true},
 	{},
 };

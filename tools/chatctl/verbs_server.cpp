@@ -12,8 +12,7 @@
 
 static bool chatctl_read_account(const chatctl_words &words, cJSON *request)
 {
-	if (words.size() > 0 &&
-	    !chatctl_add_number(request, "account", words[0], 1, CS_INTEGER_MAX, "an account is a number of 1 or more"))
+	if (words.size() > 0 && !chatctl_add_account(request, words[0]))
 		return false;
 	return words.size() <= 1 || chatctl_add_number(request, "device", words[1], 0, UINT32_MAX,
 	                                               "a device is a number of the list of sessions");
@@ -308,9 +307,9 @@ const struct chatctl_verb chatctl_server_verbs[] = {
 	{"status", "", "how the server is", CS_MSGID_STATUS, 0, 0, nullptr, chatctl_show_status},
 	{"workers", "", "its workers, and whether one hangs", CS_MSGID_WORKERS, 0, 0, nullptr, chatctl_show_workers},
 	{"sessions", "[ACCOUNT]", "who is logged in on this node", CS_MSGID_SESSIONS, 0, 1, chatctl_read_account,
-         chatctl_show_sessions, "sessions"},
+         chatctl_show_sessions, "sessions", nullptr, false, true},
 	{"kick", "ACCOUNT [DEVICE]", "end sessions of an account, on all nodes", CS_MSGID_KICK, 1, 2,
-         chatctl_read_account, chatctl_show_kick},
+         chatctl_read_account, chatctl_show_kick, nullptr, nullptr, false, true},
 	{"plugins", "", "the plugins that are loaded", CS_MSGID_PLUGINS, 0, 0, nullptr, chatctl_show_plugins},
 	{"routes", "", "the requests, with counters", CS_MSGID_ROUTES, 0, 0, nullptr, chatctl_show_routes},
 	{"limits", "", "what is allowed, and what is used", CS_MSGID_LIMITS, 0, 0, nullptr, chatctl_show_limits},
