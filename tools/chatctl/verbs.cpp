@@ -143,7 +143,7 @@ static enum chatctl_status chatctl_tell_refusal(const struct chatctl_options *op
 	return CHATCTL_REFUSED;
 }
 
-void chatctl_print_json(cJSON *answer)
+static void chatctl_print_json(cJSON *answer)
 {
 	for (const char *key : {"msgid", "of", "req", "errno", "more", "next"})
 		cJSON_DeleteItemFromObjectCaseSensitive(answer, key);

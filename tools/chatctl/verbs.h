@@ -50,8 +50,6 @@ extern const struct chatctl_verb chatctl_bot_verbs[];
 /* A line for each verb, for the help. */
 void chatctl_print_verbs(void);
 
-/* For `run` of a verb. Prints what is the answer's own as one JSON document; the rest is removed from it. */
-void chatctl_print_json(cJSON *answer);
 /* For `run` of a verb. Sends the request and reads its answer. Null: none, or a refusal; it was explained, and *status_r
  * is what chatctl ends with. */
 [[nodiscard]] chatctl_json_ptr chatctl_ask_or_tell(const struct chatctl_options *options, struct chatctl_wire *w,

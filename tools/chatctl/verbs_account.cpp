@@ -156,15 +156,6 @@ static void chatctl_show_account(const cJSON *answer, bool colour)
 	chatctl_print_table(&table, colour);
 }
 
-static void chatctl_print_answer(const struct chatctl_options *options, const chatctl_json_ptr &answer,
-                                 void (*show)(const cJSON *answer, bool colour))
-{
-	if (options->json)
-		chatctl_print_json(answer.get());
-	else
-		show(answer.get(), options->colour);
-}
-
 /* ---- a password */
 
 static void chatctl_wipe_member(cJSON *request, const char *key)
@@ -188,7 +179,7 @@ static enum chatctl_status chatctl_send_password(const struct chatctl_options *o
 
 	chatctl_wipe_member(request, "password");
 	if (answer)
-		chatctl_print_answer(options, answer, show);
+		chatctl_print_answer(options, answer.get(), show);
 	return status;
 }
 
@@ -259,7 +250,7 @@ static enum chatctl_status chatctl_run_erase(const struct chatctl_options *optio
 	const chatctl_json_ptr answer = chatctl_ask_or_tell(options, w, request, &status);
 
 	if (answer)
-		chatctl_print_answer(options, answer, chatctl_show_erase);
+		chatctl_print_answer(options, answer.get(), chatctl_show_erase);
 	return status;
 }
 
@@ -287,7 +278,7 @@ static bool chatctl_write_items(struct chatctl_export *e, const cJSON *page)
 }
 
 /* Each page is asked for by the number that the first one has found. */
-static enum chatctl_status chatctl_export_pages(const struct chatctl_options *options, struct chatctl_wire *w,
+static enum chatctl_status chatctl_export_account_pages(const struct chatctl_options *options, struct chatctl_wire *w,
                                                 cJSON *request, struct chatctl_export *e)
 {
 	for (;;) {
@@ -339,7 +330,7 @@ static enum chatctl_status chatctl_close_export(struct chatctl_export *e, enum c
 	return status;
 }
 
-static enum chatctl_status chatctl_run_export(const struct chatctl_options *options, struct chatctl_wire *w,
+static enum chatctl_status chatctl_run_account_export(const struct chatctl_options *options, struct chatctl_wire *w,
                                               cJSON *request)
 {
 	struct chatctl_export e;
@@ -347,7 +338,7 @@ static enum chatctl_status chatctl_run_export(const struct chatctl_options *opti
 	e.path = options->words.back();
 	if (!chatctl_open_export(&e))
 		return CHATCTL_REFUSED;
-	const enum chatctl_status status = chatctl_close_export(&e, chatctl_export_pages(options, w, request, &e));
+	const enum chatctl_status status = chatctl_close_export(&e, chatctl_export_account_pages(options, w, request, &e));
 
 	if (status != CHATCTL_DONE)
 		return status;
@@ -374,7 +365,7 @@ const struct chatctl_verb chatctl_account_verbs[] = {
 	{"account show", "ACCOUNT", "what an account has", CS_MSGID_ACCOUNT_SHOW, 1, 1, chatctl_read_one_account,
          chatctl_show_account},
 	{"account export", "ACCOUNT FILE", "write all that it has to a new file", CS_MSGID_ACCOUNT_EXPORT, 2, 2,
-         chatctl_read_one_account, nullptr, nullptr, chatctl_run_export},
+         chatctl_read_one_account, nullptr, nullptr, chatctl_run_account_export},
 	{"account erase", "ACCOUNT [yes]", "blank what it said, for ever", CS_MSGID_ACCOUNT_ERASE, 1, 2,
          chatctl_read_erase, chatctl_show_erase, nullptr, chatctl_run_erase},
 	{},
