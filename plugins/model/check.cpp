@@ -3,6 +3,7 @@
 #include "check.h"
 
 #include <algorithm>
+#include <iterator>
 #include <span>
 
 #include "dialect.h"
@@ -25,8 +26,8 @@ struct check_rule {
 
 struct check_table {
 	const char *name; /* as SQL has it */
-	std::vector<const char *> keys; /* the columns of its key */
-	std::vector<check_rule> rules;
+	const char *keys[3]; /* the columns of its key; null: there are no more */
+	check_rule rules[10]; /* those without a text are none */
 };
 
 #define NO_ACCOUNT(column) "NOT EXISTS (SELECT 1 FROM account a WHERE a.id = t." column ")"
@@ -36,7 +37,28 @@ struct check_table {
 #define CONTACT(account, other, state)                                                                                 \
 	"EXISTS (SELECT 1 FROM contact o WHERE o.account = t." account " AND o.other = t." other " AND o." state " = 1)"
 
-static const check_table check_tables[] = {
+static constexpr check_table check_tables[] = {
+	{"account",
+         {"id"},
+         {
+		 {"an account is in no known state", "t.locked NOT IN (0, 1, 2, 3)"},
+		 {"an account is being erased, but not by anybody",
+                  "t.locked = 2 AND NOT EXISTS (SELECT 1 FROM erasing e WHERE e.account = t.id)"},
+		 {"an erased account has a password", "t.locked >= 2 AND t.password <> ''"},
+		 {"an erased account is in a group",
+                  "t.locked = 3 AND EXISTS (SELECT 1 FROM member m WHERE m.account = t.id AND m.left_seq IS NULL)"},
+	 }},
+	{"erasing",
+         {"account"},
+         {
+		 {"what is being erased is no such account",
+                  "NOT EXISTS (SELECT 1 FROM account a WHERE a.id = t.account AND a.locked = 2)"},
+	 }},
+	{"register_invite",
+         {"id"},
+         {
+		 {"an invitation to register was used more often than it may be", "t.used > t.uses"},
+	 }},
 	{"device",
          {"account", "number"},
          {
@@ -107,9 +129,9 @@ static const check_table check_tables[] = {
          {"account", "device", "conversation"},
          {
 		 {"a cursor belongs to no account", NO_ACCOUNT("account")},
-		 /* The last cursor of a device may be written when the device was ended. */
-		 {"a cursor belongs to a device that its account never had",
-                  "t.device > (SELECT a.last_device FROM account a WHERE a.id = t.account)"},
+		 {"a cursor belongs to no device",
+                  "t.device <> 0 AND NOT EXISTS (SELECT 1 FROM device d WHERE d.account = t.account"
+                  " AND d.number = t.device)"},
 		 {"a cursor is in no conversation", NO_CONVERSATION},
 		 {"a cursor is above the newest entry of its conversation", "t.delivered_seq > LAST"},
 	 }},
@@ -131,13 +153,23 @@ static std::string check_wrong_text(const cs_db *db, const check_rule &rule)
 	return text;
 }
 
+static std::span<const char *const> check_keys(const check_table &table)
+{
+	const auto count = std::count_if(std::begin(table.keys), std::end(table.keys),
+	                                 [](const char *key) { return key != nullptr; });
+
+	return {table.keys, static_cast<size_t>(count)};
+}
+
 /* The rules of a table that this database has. */
 static std::vector<check_rule> check_rules(const cs_db *db, const check_table &table)
 {
 	std::vector<check_rule> rules;
 
-	std::copy_if(table.rules.begin(), table.rules.end(), std::back_inserter(rules),
-	             [=](const check_rule &rule) { return !rule.mysql_only || db->driver->dialect == CS_DB_MYSQL; });
+	std::copy_if(std::begin(table.rules), std::end(table.rules), std::back_inserter(rules),
+	             [=](const check_rule &rule) {
+			     return rule.what && (!rule.mysql_only || db->driver->dialect == CS_DB_MYSQL);
+		     });
 	return rules;
 }
 
@@ -178,7 +210,7 @@ struct check_rows {
 static int check_row_take(void *arg, const cs_db_value *columns, size_t)
 {
 	auto *rows = static_cast<check_rows *>(arg);
-	const size_t keys = rows->table->keys.size();
+	const size_t keys = check_keys(*rows->table).size();
 	std::string where;
 
 	rows->count++;
@@ -196,17 +228,18 @@ static int check_row_take(void *arg, const cs_db_value *columns, size_t)
 static int check_table_next(cs_db *db, const check_table &table, check_look *look)
 {
 	check_rows rows = {look, &table, check_rules(db, table)};
+	const std::span<const char *const> keys = check_keys(table);
 	std::string text = "SELECT ", order;
 
-	for (size_t i = 0; i < table.keys.size(); i++) {
-		text += std::string(i ? ", t." : "t.") + table.keys[i];
-		order += std::string(i ? ", t." : "t.") + table.keys[i];
+	for (size_t i = 0; i < keys.size(); i++) {
+		text += std::string(i ? ", t." : "t.") + keys[i];
+		order += std::string(i ? ", t." : "t.") + keys[i];
 	}
 	for (const check_rule &rule : rows.rules)
 		text += ", (" + check_wrong_text(db, rule) + ")";
-	text += std::string(" FROM ") + table.name + " t WHERE " + check_behind(table.keys) + " ORDER BY " + order +
+	text += std::string(" FROM ") + table.name + " t WHERE " + check_behind(keys) + " ORDER BY " + order +
 	        " LIMIT ?";
-	std::vector<cs_db_value> values = check_behind_values(look->place.keys, table.keys.size());
+	std::vector<cs_db_value> values = check_behind_values(look->place.keys, keys.size());
 	values.push_back(sql_integer(check_rows_most));
 	const int result = db->driver->query(db, text.c_str(), values.data(), values.size(), check_row_take, &rows);
 
@@ -421,6 +454,33 @@ static int check_file_take(void *arg, const cs_db_value *columns, size_t)
 	return 0;
 }
 
+/* Columns: name, conversation, one for each sentence. */
+static int check_follower_take(void *arg, const cs_db_value *columns, size_t)
+{
+	static constexpr const char *whats[] = {"a follower has not confirmed what is in no conversation",
+	                                        "a follower has confirmed more than there is"};
+	auto *look = static_cast<check_look *>(arg);
+
+	for (size_t i = 0; i < 2; i++)
+		if (columns[2 + i].integer)
+			look->findings.push_back(
+				{whats[i], "name=" + std::string(sql_text_of(columns[0])) +
+			                           " conversation=" + std::to_string(columns[1].integer)});
+	return 0;
+}
+
+/* There are few rows: they go when the follower has confirmed all. */
+static int check_followers(cs_db *db, check_look *look)
+{
+	return sql_run(db,
+	               dialect_join({"SELECT t.name, t.conversation, c.id IS NULL, t.seq > c.last_seq FROM follower t"
+	                             " LEFT JOIN ",
+	                             dialect_conversations(db),
+	                             " c ON c.id = t.conversation WHERE c.id IS NULL OR t.seq > c.last_seq LIMIT 1000"})
+	                       .c_str(),
+	               {}, check_follower_take, look);
+}
+
 /* One row with the store's id; and SQLite's own look at its file. */
 static int check_store(cs_db *db, check_look *look)
 {
@@ -440,7 +500,7 @@ static int check_store(cs_db *db, check_look *look)
 
 /* ---- the parts */
 
-static constexpr uint64_t check_table_count = sizeof check_tables / sizeof check_tables[0];
+static constexpr uint64_t check_table_count = std::size(check_tables);
 
 int check_next(cs_db *db, check_look *look)
 {
@@ -455,12 +515,14 @@ int check_next(cs_db *db, check_look *look)
 	else if (next.place.part == check_table_count + 1)
 		result = check_bodies_next(db, &next);
 	else if (next.place.part == check_table_count + 2)
+		result = check_followers(db, &next);
+	else if (next.place.part == check_table_count + 3)
 		result = check_store(db, &next);
 	if (result)
 		return result;
 	if (!next.more) {
 		next.place = {next.place.part + 1, {0, 0, 0}};
-		next.more = next.place.part <= check_table_count + 2;
+		next.more = next.place.part <= check_table_count + 3;
 	}
 	*look = std::move(next);
 	return 0;

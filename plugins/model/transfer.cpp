@@ -14,36 +14,44 @@
 static constexpr uint64_t transfer_rows_most = 500; /* in a page */
 static constexpr size_t transfer_bytes_most = 256 * 1024; /* a page ends when it has so many */
 
-const transfer_table transfer_tables[] = {
+static constexpr transfer_table transfer_list[] = {
 	{"account",
          "account",
          1,
          {{"id"},
           {"name", TRANSFER_TEXT},
-          {"password", TRANSFER_TEXT},
-          {"generation"},
-          {"created"},
-          {"last_device"},
-          {"new_devices_until"},
-          {"series"},
-          {"unnamed_series"}}},
+          {"password", TRANSFER_TEXT, TRANSFER_EMPTY},
+          {"generation", TRANSFER_INTEGER, TRANSFER_EMPTY},
+          {"created", TRANSFER_INTEGER, TRANSFER_EMPTY},
+          {"last_device", TRANSFER_INTEGER, TRANSFER_EMPTY},
+          {"new_devices_until", TRANSFER_INTEGER, TRANSFER_EMPTY},
+          {"series", TRANSFER_INTEGER, TRANSFER_EMPTY},
+          {"unnamed_series", TRANSFER_INTEGER, TRANSFER_EMPTY},
+          {"locked", TRANSFER_INTEGER, TRANSFER_EMPTY},
+          {"lock_reason", TRANSFER_TEXT, TRANSFER_EMPTY}}},
+	{"erasing", "erasing", 1, {{"account"}, {"conversation"}, {"seq"}, {"lease", TRANSFER_OWN}}},
+	{"register_invite",
+         "register_invite",
+         1,
+         {{"id"}, {"code", TRANSFER_BYTES}, {"uses"}, {"used"}, {"created"}, {"ends"}}},
+	{"ban", "ban", 1, {{"network", TRANSFER_TEXT}, {"created"}, {"ends"}, {"reason", TRANSFER_TEXT}}},
 	{"device", "device", 2, {{"account"}, {"number"}, {"name", TRANSFER_TEXT}, {"first_seen"}, {"last_seen"}}},
 	{"contact", "contact", 2, {{"account"}, {"other"}, {"listed"}, {"blocked"}}},
 	{"conversation",
          "conversation",
          1,
          {{"id"},
-          {"kind", TRANSFER_INTEGER, false, "type"},
-          {"name", TRANSFER_TEXT, true},
-          {"description", TRANSFER_TEXT, true},
-          {"low", TRANSFER_INTEGER, true},
-          {"high", TRANSFER_INTEGER, true},
-          {"flags"},
+          {"kind", TRANSFER_INTEGER, TRANSFER_WRONG, "type"},
+          {"name", TRANSFER_TEXT, TRANSFER_NULL},
+          {"description", TRANSFER_TEXT, TRANSFER_NULL},
+          {"low", TRANSFER_INTEGER, TRANSFER_NULL},
+          {"high", TRANSFER_INTEGER, TRANSFER_NULL},
+          {"flags", TRANSFER_INTEGER, TRANSFER_EMPTY},
           {"members"},
-          {"muted"},
-          {"invite_only"},
-          {"history_all"},
-          {"keep"},
+          {"muted", TRANSFER_INTEGER, TRANSFER_EMPTY},
+          {"invite_only", TRANSFER_INTEGER, TRANSFER_EMPTY},
+          {"history_all", TRANSFER_INTEGER, TRANSFER_EMPTY},
+          {"keep", TRANSFER_INTEGER, TRANSFER_EMPTY},
           {"said_week"}}},
 	{"member",
          "member",
@@ -52,7 +60,7 @@ const transfer_table transfer_tables[] = {
           {"account"},
           {"role"},
           {"joined_seq"},
-          {"left_seq", TRANSFER_INTEGER, true},
+          {"left_seq", TRANSFER_INTEGER, TRANSFER_NULL},
           {"joined"},
           {"banned"},
           {"muted"}}},
@@ -60,8 +68,12 @@ const transfer_table transfer_tables[] = {
 	{"token_key", "token_key", 1, {{"number"}, {"created"}, {"bytes", TRANSFER_BYTES}}},
 	{"mark", "mark", 2, {{"account"}, {"conversation"}, {"read_seq"}, {"shown_seq"}}},
 	{"cursor", "`cursor`", 3, {{"account"}, {"device"}, {"conversation"}, {"delivered_seq"}}},
+	{"follower",
+         "follower",
+         2,
+         {{"name", TRANSFER_TEXT}, {"conversation"}, {"seq"}, {"node", TRANSFER_OWN}, {"until", TRANSFER_OWN}}},
 };
-const size_t transfer_table_count = sizeof transfer_tables / sizeof transfer_tables[0];
+constinit const std::span<const transfer_table> transfer_tables = transfer_list;
 
 /* ---- values */
 
@@ -107,10 +119,11 @@ bool transfer_unhex(std::string_view digits, std::string *bytes_r)
 
 void transfer_put(std::string *out, const transfer_column &column, const cs_db_value &value)
 {
-	if (value.type == CS_DB_NULL)
+	if (value.type == CS_DB_NULL || column.type == TRANSFER_OWN)
 		return;
 	*out += std::string(",\"") + transfer_member(column) + "\":";
 	switch (column.type) {
+	case TRANSFER_OWN:
 	case TRANSFER_INTEGER: *out += std::to_string(value.integer); break;
 	case TRANSFER_TEXT: transfer_quote(out, sql_text_of(value)); break;
 	case TRANSFER_BYTES: transfer_quote(out, transfer_hex(sql_text_of(value))); break;
@@ -121,7 +134,7 @@ std::string transfer_names(const transfer_table &table)
 {
 	std::string names;
 
-	for (const transfer_column &column : table.columns)
+	for (const transfer_column &column : transfer_columns(table))
 		names += std::string(names.empty() ? "" : ", ") + column.name;
 	return names;
 }
@@ -139,16 +152,27 @@ struct transfer_rows {
 	uint64_t count = 0;
 };
 
+/* Its place is a number of rows. */
+static bool transfer_is_small(const transfer_table &table)
+{
+	return table.list[0].type != TRANSFER_INTEGER;
+}
+
 static int transfer_row_take(void *arg, const cs_db_value *columns, size_t)
 {
 	auto *rows = static_cast<transfer_rows *>(arg);
 
+	const std::span<const transfer_column> list = transfer_columns(*rows->table);
+
 	rows->count++;
-	for (size_t i = 0; i < rows->table->keys; i++)
-		rows->page->place.keys[i] = sql_number_of(columns[i]);
+	if (transfer_is_small(*rows->table))
+		rows->page->place.keys[0]++;
+	else
+		for (size_t i = 0; i < rows->table->keys; i++)
+			rows->page->place.keys[i] = sql_number_of(columns[i]);
 	transfer_begin(rows->page, rows->table->kind);
-	for (size_t i = 0; i < rows->table->columns.size(); i++)
-		transfer_put(&rows->page->lines, rows->table->columns[i], columns[i]);
+	for (size_t i = 0; i < list.size(); i++)
+		transfer_put(&rows->page->lines, list[i], columns[i]);
 	rows->page->lines += "}";
 	return 0;
 }
@@ -156,14 +180,16 @@ static int transfer_row_take(void *arg, const cs_db_value *columns, size_t)
 /* The rows behind the keys, in the order of the key. */
 static std::string transfer_behind(const transfer_table &table)
 {
-	const std::string a = table.columns[0].name;
+	const std::string a = table.list[0].name;
 
+	if (transfer_is_small(table))
+		return table.keys == 1 ? a : a + ", " + table.list[1].name;
 	if (table.keys == 1)
 		return a + " > ? ORDER BY " + a;
-	const std::string b = table.columns[1].name;
+	const std::string b = table.list[1].name;
 	if (table.keys == 2)
 		return a + " >= ? AND (" + a + " > ? OR " + b + " > ?) ORDER BY " + a + ", " + b;
-	const std::string c = table.columns[2].name;
+	const std::string c = table.list[2].name;
 	return a + " >= ? AND (" + a + " > ? OR " + b + " > ? OR (" + b + " = ? AND " + c + " > ?)) ORDER BY " + a +
 	       ", " + b + ", " + c;
 }
@@ -173,14 +199,18 @@ static int transfer_table_next(cs_db *db, const transfer_table &table, transfer_
 	transfer_rows rows = {page, &table};
 	const uint64_t *keys = page->place.keys;
 	std::vector<cs_db_value> values = {sql_integer(keys[0])};
-	const std::string text = dialect_join({"SELECT ", transfer_names(table), " FROM ", table.name, " WHERE ",
-	                                       transfer_behind(table), " LIMIT ?"});
+	const bool is_small = transfer_is_small(table);
+	const std::string text = dialect_join({"SELECT ", transfer_names(table), " FROM ", table.name,
+	                                       is_small ? " ORDER BY " : " WHERE ", transfer_behind(table),
+	                                       is_small ? " LIMIT ? OFFSET ?" : " LIMIT ?"});
 
 	if (table.keys >= 2)
 		values.insert(values.end(), {sql_integer(keys[0]), sql_integer(keys[1])});
 	if (table.keys == 3)
 		values.insert(values.end(), {sql_integer(keys[1]), sql_integer(keys[2])});
 	values.push_back(sql_integer(transfer_rows_most));
+	if (is_small)
+		values = {sql_integer(transfer_rows_most), sql_integer(keys[0])};
 	const int result = db->driver->query(db, text.c_str(), values.data(), values.size(), transfer_row_take, &rows);
 
 	page->more = rows.count == transfer_rows_most;
@@ -326,7 +356,7 @@ int transfer_write(cs_db *db, transfer_page *page)
 	next.place = page->place;
 	if (next.place.part == 0)
 		result = transfer_head(db, &next);
-	else if (next.place.part <= transfer_table_count)
+	else if (next.place.part <= transfer_tables.size())
 		result = transfer_table_next(db, transfer_tables[next.place.part - 1], &next);
 	else
 		result = transfer_entries_next(db, &next);
@@ -334,7 +364,7 @@ int transfer_write(cs_db *db, transfer_page *page)
 		return result;
 	if (!next.more) {
 		next.place = {next.place.part + 1, {0, 0, 0}};
-		next.more = next.place.part <= transfer_table_count + 1;
+		next.more = next.place.part <= transfer_tables.size() + 1;
 	}
 	*page = std::move(next);
 	return 0;

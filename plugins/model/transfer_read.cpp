@@ -74,6 +74,18 @@ struct transfer_values {
 	std::vector<cs_db_value> values;
 };
 
+static int transfer_missing_value(const transfer_reader *r, const transfer_column &column, transfer_values *values)
+{
+	switch (column.missing) {
+	case TRANSFER_WRONG: return transfer_refuse(r, std::string(transfer_member(column)) + " is missing");
+	case TRANSFER_NULL: values->values.push_back(sql_null()); return 0;
+	case TRANSFER_EMPTY:
+		values->values.push_back(column.type == TRANSFER_INTEGER ? sql_integer(0) : sql_text(""));
+		return 0;
+	}
+	return 0;
+}
+
 static int transfer_value(const transfer_reader *r, const transfer_members &members, const transfer_column &column,
                           transfer_values *values)
 {
@@ -82,11 +94,10 @@ static int transfer_value(const transfer_reader *r, const transfer_members &memb
 	int64_t number = 0;
 	std::string *text = &values->texts.emplace_back(), digits;
 
-	if (!members.contains(member)) {
-		values->values.push_back(sql_null());
-		return column.may_be_null ? 0 : transfer_refuse(r, std::string(member) + " is missing");
-	}
+	if (column.type != TRANSFER_OWN && !members.contains(member))
+		return transfer_missing_value(r, column, values);
 	switch (column.type) {
+	case TRANSFER_OWN: values->values.push_back(sql_integer(0)); return 0;
 	case TRANSFER_INTEGER:
 		if (!transfer_get_number(members, member, &number))
 			return transfer_refuse(r, must + "a number");
@@ -118,7 +129,8 @@ static bool transfer_is_same(const cs_db_value &stored, const cs_db_value &value
 }
 
 struct transfer_comparison {
-	const std::vector<cs_db_value> *values;
+	const transfer_table *table = nullptr;
+	const std::vector<cs_db_value> *values = nullptr;
 	bool is_there = false, is_same = true;
 };
 
@@ -128,7 +140,8 @@ static int transfer_compare(void *arg, const cs_db_value *columns, size_t count)
 
 	c->is_there = true;
 	for (size_t i = 0; i < count && i < c->values->size(); i++)
-		c->is_same = c->is_same && transfer_is_same(columns[i], (*c->values)[i]);
+		c->is_same = c->is_same &&
+		             (c->table->list[i].type == TRANSFER_OWN || transfer_is_same(columns[i], (*c->values)[i]));
 	return 1;
 }
 
@@ -137,7 +150,7 @@ static std::string transfer_key_text(const transfer_table &table)
 	std::string text;
 
 	for (size_t i = 0; i < table.keys; i++)
-		text += std::string(i ? " AND " : "") + table.columns[i].name + " = ?";
+		text += std::string(i ? " AND " : "") + table.list[i].name + " = ?";
 	return text;
 }
 
@@ -147,7 +160,7 @@ static int transfer_find_row(const transfer_reader *r, const transfer_table &tab
 	const std::string text = dialect_join(
 		{"SELECT ", transfer_names(table), " FROM ", table.name, " WHERE ", transfer_key_text(table)});
 
-	*c = {&values};
+	*c = {&table, &values};
 	return r->db->driver->query(r->db, text.c_str(), values.data(), table.keys, transfer_compare, c);
 }
 
@@ -155,7 +168,7 @@ static std::string transfer_insert_text(const transfer_table &table)
 {
 	std::string text = dialect_join({"INSERT INTO ", table.name, " (", transfer_names(table), ") VALUES ("});
 
-	for (size_t i = 0; i < table.columns.size(); i++)
+	for (size_t i = 0; i < transfer_columns(table).size(); i++)
 		text += i ? ", ?" : "?";
 	return text + ")";
 }
@@ -166,8 +179,8 @@ static int transfer_row(transfer_reader *r, const transfer_table &table, const t
 	transfer_values values;
 	transfer_comparison c = {};
 
-	values.texts.reserve(table.columns.size());
-	for (const transfer_column &column : table.columns)
+	values.texts.reserve(transfer_columns(table).size());
+	for (const transfer_column &column : transfer_columns(table))
 		if (const int result = transfer_value(r, members, column, &values))
 			return result;
 	int result = transfer_find_row(r, table, values.values, &c);
@@ -206,9 +219,10 @@ static int transfer_store(transfer_reader *r, const transfer_members &members)
 	if (members.contains("id") && (!transfer_get_text(members, "id", &id) || id.empty() || id.size() > 64))
 		return transfer_refuse(r, "id must be a text of at most 64 bytes");
 	int result = sql_run(r->db, "SELECT 1 FROM account LIMIT 1", {}, sql_row_exists, &has_accounts);
-	if (!result && !has_accounts && !id.empty())
+	const bool is_taken = !has_accounts && !id.empty();
+	if (!result && is_taken)
 		result = sql_run(r->db, "UPDATE store SET id = ?", {sql_text(id)});
-	r->batch->added += !result;
+	(is_taken ? r->batch->added : r->batch->skipped)++;
 	return result;
 }
 
@@ -428,9 +442,9 @@ static int transfer_line_read(transfer_reader *r, const transfer_members &member
 {
 	if (kind == "store")
 		return transfer_store(r, members);
-	for (size_t i = 0; i < transfer_table_count; i++)
-		if (kind == transfer_tables[i].kind)
-			return transfer_row(r, transfer_tables[i], members);
+	for (const transfer_table &table : transfer_tables)
+		if (kind == table.kind)
+			return transfer_row(r, table, members);
 	return transfer_refuse(r, "kind is not one that this server knows");
 }
 

@@ -4,19 +4,27 @@
 #define MODEL_TRANSFER_TABLES_H
 
 #include <cstddef>
+#include <iterator>
 #include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "transfer.h"
 
-enum transfer_type { TRANSFER_INTEGER, TRANSFER_TEXT, TRANSFER_BYTES };
+/* TRANSFER_OWN: a number that only the processes of one store understand. It is in no line, and 0 in another store. */
+enum transfer_type { TRANSFER_INTEGER, TRANSFER_TEXT, TRANSFER_BYTES, TRANSFER_OWN };
+
+/* What it means that a line has no such member. */
+enum transfer_missing {
+	TRANSFER_WRONG,
+	TRANSFER_NULL,
+	TRANSFER_EMPTY /* 0 or "" */
+};
 
 struct transfer_column {
-	const char *name;
+	const char *name; /* null: there are no more */
 	transfer_type type = TRANSFER_INTEGER;
-	bool may_be_null = false;
+	transfer_missing missing = TRANSFER_WRONG;
 	const char *member = nullptr; /* its name in a line; null: as in SQL */
 };
 
@@ -28,13 +36,21 @@ static inline const char *transfer_member(const transfer_column &column)
 struct transfer_table {
 	const char *kind; /* in a line */
 	const char *name; /* as SQL has it */
-	size_t keys; /* so many columns are the key; they are integers */
-	std::vector<transfer_column> columns;
+	size_t keys; /* so many columns are the key; a table whose first column is no integer is small */
+	transfer_column list[16];
 };
 
+static inline std::span<const transfer_column> transfer_columns(const transfer_table &table)
+{
+	size_t count = 0;
+
+	while (count < std::size(table.list) && table.list[count].name)
+		count++;
+	return {table.list, count};
+}
+
 /* The tables of rows that are read and written one by one, in an order in which each names only what came before. */
-extern const transfer_table transfer_tables[];
-extern const size_t transfer_table_count;
+extern const std::span<const transfer_table> transfer_tables;
 
 /* "a, b, c" of the columns' names. */
 std::string transfer_names(const transfer_table &table);

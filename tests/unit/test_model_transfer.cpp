@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT
+ * Tests that an export has everything that is in the store, and that an import brings it all back. */
+#include <algorithm>
+#include <set>
+
+#include "plugins/model/transfer_tables.h"
+#include "test_model_lines.h"
+
+static std::string whole_export(cs_db *db)
+{
+	transfer_page page;
+	std::string text;
+
+	do {
+		assert_int_equal(transfer_write(db, &page), 0);
+		if (!page.lines.empty())
+			text += (text.empty() ? "" : ",") + page.lines;
+	} while (page.more);
+	return text;
+}
+
+static std::string joined(const std::vector<std::string> &lines)
+{
+	std::string text;
+
+	for (const std::string &line : lines)
+		text += (text.empty() ? "" : ",") + line;
+	return text;
+}
+
+/* ---- nothing is forgotten */
+
+/* What no line is of. */
+static const std::set<std::string> columns_left_out = {
+	/* of the database itself */
+	"schema_version.plugin", "schema_version.version", "schema_version.applied",
+	/* the first line */
+	"store.id",
+	/* the lines of entries */
+	"entry.conversation", "entry.k", "entry.owner", "entry.ref", "entry.sender", "entry.kind", "body.id",
+	"body.created", "body.edited", "body.body", "message.conversation", "message.seq", "message.sender",
+	"message.cid", "message.body", "message.created", "message.kind", "message.edited",
+	/* MySQL: follow from the entries */
+	"conversation.last_seq", "conversation.said_seq", "conversation.said",
+	/* MySQL: an empty table of an early schema */
+	"friend.account", "friend.friend"};
+
+static int take_column(void *arg, const cs_db_value *columns, size_t)
+{
+	static_cast<std::set<std::string> *>(arg)->insert(std::string(columns[0].bytes, columns[0].size) + "." +
+	                                                  std::string(columns[1].bytes, columns[1].size));
+	return 0;
+}
+
+/* An error here: a file of the schema has a new column. Add it to transfer.cpp and to chatctl(8), and a value of it to
+ * test_model_lines.h. */
+static void each_column_of_the_schema_travels_or_is_left_out_on_purpose(void **state)
+{
+	cs_db *db = lines_db(state);
+	std::set<std::string> there, known = columns_left_out;
+	const char *text = mariadb_wanted()
+	                           ? "SELECT TABLE_NAME, COLUMN_NAME FROM information_schema.COLUMNS"
+	                             " WHERE TABLE_SCHEMA = DATABASE()"
+	                           : "SELECT m.name, p.name FROM sqlite_master m JOIN pragma_table_info(m.name) p"
+	                             " WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%'";
+
+	assert_int_equal(db->driver->query(db, text, nullptr, 0, take_column, &there), 0);
+	assert_true(there.size() > 60);
+	for (const transfer_table &table : transfer_tables) {
+		std::string name = table.name;
+
+		std::erase(name, '`');
+		for (const transfer_column &column : transfer_columns(table)) {
+			known.insert(name + "." + column.name);
+			if (!there.contains(name + "." + column.name))
+				check_fail(std::source_location::current(), "there is no %s.%s", name.c_str(),
+				           column.name);
+		}
+	}
+	for (const std::string &column : there)
+		if (!known.contains(column))
+			check_fail(std::source_location::current(), "no line has %s", column.c_str());
+}
+
+static void each_kind_of_line_is_read_and_written_again_the_same(void **state)
+{
+	cs_db *db = lines_db(state);
+
+	assert_string_equal(whole_export(db).c_str(), joined(lines_of_store).c_str());
+	for (const transfer_table &table : transfer_tables)
+		if (std::none_of(lines_of_store.begin(), lines_of_store.end(), [&](const std::string &line) {
+			    return line.starts_with(std::string("{\"kind\":\"") + table.kind + "\"");
+		    }))
+			check_fail(std::source_location::current(), "no line is of the kind %s", table.kind);
+}
+
+static void a_locked_and_an_erased_account_stay_so_in_another_store(void **state)
+{
+	cs_db *db = lines_db(state);
+
+	assert_int_equal(database_number(db, "SELECT locked FROM account WHERE id = 13"), 1);
+	assert_int_equal(database_number(db, "SELECT COUNT(*) FROM account WHERE lock_reason = 'sends spam'"), 1);
+	assert_int_equal(database_number(db, "SELECT locked FROM account WHERE id = 14"), 2);
+	assert_int_equal(database_number(db, "SELECT seq FROM erasing WHERE account = 14"), 2);
+	assert_int_equal(database_number(db, "SELECT locked FROM account WHERE id = 15"), 3);
+}
+
+/* A process of another store holds nothing here. */
+static void what_a_process_has_taken_is_free_in_another_store(void **state)
+{
+	cs_db *db = lines_db(state);
+	transfer_batch again;
+
+	assert_int_equal(database_number(db, "SELECT until FROM follower"), 0);
+	assert_int_equal(database_number(db, "SELECT node FROM follower"), 0);
+	assert_int_equal(database_number(db, "SELECT lease FROM erasing"), 0);
+	assert_int_equal(database_run(db, "UPDATE follower SET node = 77, until = 9000"), 0);
+	assert_int_equal(database_run(db, "UPDATE erasing SET lease = 9000"), 0);
+	assert_string_equal(whole_export(db).c_str(), joined(lines_of_store).c_str());
+	assert_int_equal(lines_read(db, lines_of_store, &again), 0);
+	assert_int_equal(database_number(db, "SELECT node FROM follower"), 77);
+}
+
+static void lines_that_were_read_before_are_skipped(void **state)
+{
+	transfer_batch again;
+
+	assert_int_equal(lines_read(lines_db(state), lines_of_store, &again), 0);
+	assert_int_equal(again.added, 0);
+	assert_int_equal(again.skipped, lines_of_store.size());
+}
+
+static void more_bans_than_a_page_has_travel(void **state)
+{
+	cs_db *db = lines_db(state);
+	transfer_batch batch;
+	std::vector<std::string> lines = lines_of_store;
+
+	for (int i = 0; i < 1200; i++)
+		lines.push_back(
+			check_format(R"({"kind":"ban","network":"198.51.%d.%d","created":1,"ends":0,"reason":""})",
+		                     i / 256, i % 256));
+	assert_int_equal(lines_read(db, lines, &batch), 0);
+	const std::string text = whole_export(db);
+	for (size_t i = lines_of_store.size(); i < lines.size(); i++)
+		assert_non_null(strstr(text.c_str(), lines[i].c_str()));
+	assert_int_equal(std::count(text.begin(), text.end(), '{'),
+	                 std::count(joined(lines).begin(), joined(lines).end(), '{'));
+}
+
+static void an_account_of_another_system_needs_only_a_number_and_a_name(void **state)
+{
+	cs_db *db = lines_db(state);
+	transfer_batch batch;
+
+	assert_int_equal(lines_read(db, {lines_of_store[0], R"({"kind":"account","id":50,"name":"eve"})"}, &batch), 0);
+	assert_int_equal(database_number(db, "SELECT COUNT(*) FROM account WHERE name = 'eve' AND password = ''"
+	                                     " AND locked = 0 AND generation = 0"),
+	                 1);
+}
+
+#define STORE(name) cmocka_unit_test_setup_teardown(name, lines_set_up, lines_tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		STORE(each_column_of_the_schema_travels_or_is_left_out_on_purpose),
+		STORE(each_kind_of_line_is_read_and_written_again_the_same),
+		STORE(a_locked_and_an_erased_account_stay_so_in_another_store),
+		STORE(what_a_process_has_taken_is_free_in_another_store),
+		STORE(lines_that_were_read_before_are_skipped),
+		STORE(more_bans_than_a_page_has_travel),
+		STORE(an_account_of_another_system_needs_only_a_number_and_a_name),
+	};
+
+	return cmocka_run_group_tests(tests, nullptr, nullptr);
+}
