@@ -215,9 +215,9 @@ test_sources = $(wildcard $(suites:%=tests/%/test_*.cpp))
 unwanted = $(if $(db_mysql_SKIP),mysql) $(if $(bus_redis_SKIP),redis) $(if $(chatclient_SKIP),chatclient) $(if $(tls_openssl_SKIP),tls chatclient_websocket inherit) $(if $(websocket_SKIP),websocket) $(if $(push_SKIP),push) \
 	$(if $(tls_openssl_SKIP)$(websocket_SKIP),haproxy_web) $(if $(tls_openssl_SKIP)$(websocket_SKIP)$(bus_redis_SKIP),prometheus)
 test_binaries = $(patsubst %.cpp,$(BUILD)/%,$(foreach t,$(test_sources),$(if $(strip $(foreach u,$(unwanted),$(findstring $(u),$(t)))),,$(t))))
-mysql_suite = $(addprefix unit/test_,db db_migrate model model_append model_contacts model_devices model_edits model_erasing model_follow model_groups model_history \
-	model_inbox model_news model_register_invites model_retention model_tokens) $(addprefix server/test_,accounts backup cid conversations crash edit followers group_roles groups history invites limits load login offline operate people \
-	post presence refusals reminders requests retention set_password sink stop trouble)
+mysql_suite = $(addprefix unit/test_,db db_migrate model model_append model_check model_contacts model_devices model_edits model_erasing model_follow model_groups model_history \
+	model_inbox model_news model_register_invites model_retention model_tokens model_transfer) $(addprefix server/test_,accounts backup cid conversations crash edit followers group_roles groups history invites limits load login offline operate people \
+	post presence refusals reminders requests retention set_password sink stop store_copies store_verbs trouble)
 # The tests of the protocol run once more over each other transport; see tests/support/transport.h. These do not:
 # clients and a bench that are programs of their own;
 transport_others = chat%
@@ -228,7 +228,7 @@ transport_others += addresses slow_readers
 # the process, its start, its pages and its memory;
 transport_others += accounts admin bans control control_attack drain followers group_verbs idle_memory inherit invites logs operate prometheus replace_ours replace_plugin replace_refused sink slow_start watchdog watchdog_mysql
 # the store and its files;
-transport_others += backup erased mysql retention store_lock store_verbs
+transport_others += backup erased mysql retention store_copies store_lock store_verbs
 # its own transport;
 transport_others += push
 # the bus.
@@ -334,7 +334,7 @@ check-web: all
 # What takes long over TLS and WebSocket; the roles in groups with each driver, the model of conversations on one server,
 # all faults of the cluster, which plays the model, too, the unit under a systemd of its own, the packages, and 1,000
 # replacements of plugins under AddressSanitizer. It takes hours, and at the end it lists the failed ones.
-long_tests = $(filter $(patsubst %,$(BUILD)/tests/%,unit/test_model_groups unit/test_model_mysql_groups server/test_conversations server/test_push),$(test_binaries))
+long_tests = $(filter $(patsubst %,$(BUILD)/tests/%,unit/test_model_groups unit/test_model_mysql_groups server/test_conversations server/test_push server/test_store_copies server/test_store_verbs),$(test_binaries))
 long_mysql_tests = $(if $(db_mysql_SKIP),,CS_DRIVER=db_mysql $(filter-out %_mysql_groups,$(long_tests)) CS_DRIVER=)
 check-long: all $(test_plugins) $(long_tests) $(filter $(BUILD)/%,$(long_transport_tests)) $(cluster_binaries) $(BUILD)/tests/server/test_replace_plugin
 	TEST_TIMEOUT=7200 $(run_tests) $(long_transport_tests) CS_LONG=1 $(long_tests) $(long_mysql_tests) \

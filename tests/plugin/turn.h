@@ -14,7 +14,15 @@
 
 #include <chatserverd/plugin.h>
 
-enum { TURN_WHO = 2001, TURN_WORK = 2002, TURN_HOOK = 2003, TURN_POST = 2004, TURN_TIMER = 2005, TURN_ROUTE = 2006, TURN_HOLD = 2007 };
+enum {
+	TURN_WHO = 2001,
+	TURN_WORK = 2002,
+	TURN_HOOK = 2003,
+	TURN_POST = 2004,
+	TURN_TIMER = 2005,
+	TURN_ROUTE = 2006,
+	TURN_HOLD = 2007
+};
 
 /* They wait for this file, the option turn.until, and look every so many ms. */
 struct turn_conf {
@@ -293,14 +301,10 @@ static int turn_restore(void *state, const struct cs_shared *saved)
 #endif
 
 static const struct cs_route turn_routes[] = {
-	{TURN_WHO, "turn_who", turn_on_who, 0, 1},
-	{TURN_WORK, "turn_work", turn_on_work, 0, 1},
-	{TURN_HOOK, "turn_hook", turn_on_who, 0, 1},
-	{TURN_POST, "turn_post", turn_on_post, 0, 1},
-	{TURN_TIMER, "turn_timer", turn_on_timer, 0, 1},
-	{TURN_ROUTE, "turn_route", turn_on_route, 0, 1},
-	{TURN_HOLD, "turn_hold", turn_on_hold, 0, 1},
-	{0, NULL, NULL, 0, 0},
+	{TURN_WHO, "turn_who", turn_on_who, 0, 1},       {TURN_WORK, "turn_work", turn_on_work, 0, 1},
+	{TURN_HOOK, "turn_hook", turn_on_who, 0, 1},     {TURN_POST, "turn_post", turn_on_post, 0, 1},
+	{TURN_TIMER, "turn_timer", turn_on_timer, 0, 1}, {TURN_ROUTE, "turn_route", turn_on_route, 0, 1},
+	{TURN_HOLD, "turn_hold", turn_on_hold, 0, 1},    {0, NULL, NULL, 0, 0},
 };
 
 static const struct cs_hook turn_hooks[] = {

@@ -359,9 +359,10 @@ static void bash_completes_verbs_options_levels_and_paths(void **state)
 {
 	const auto *s = static_cast<const test_server *>(*state);
 
-	assert_string_equal(complete(s, "''").c_str(),
-	                    "status workers sessions kick plugins routes limits log reload drain notice account invite group "
-	                    "mute ban unban bans backup restore check export import purge bot\n");
+	assert_string_equal(
+		complete(s, "''").c_str(),
+		"status workers sessions kick plugins routes limits log reload drain notice account invite group "
+		"mute ban unban bans backup restore check export import purge bot\n");
 	assert_string_equal(complete(s, "s").c_str(), "status sessions\n");
 	assert_string_equal(complete(s, "--j").c_str(), "--json\n");
 	assert_string_equal(complete(s, "--json log w").c_str(), "warning\n");

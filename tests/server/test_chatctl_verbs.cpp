@@ -28,7 +28,8 @@ static int set_up(void **state)
 	test_client *ann = client_open(s), *bob = client_open(s);
 	client_login(ann, client_register(ann, "ann"));
 	client_login(bob, client_register(bob, "bob"));
-	const test_frame made = CLIENT_ASK(ann, 0, R"({"msgid":8,"id":1,"groupname":"club","groupdesc":"\u001b[2Jours")");
+	const test_frame made =
+		CLIENT_ASK(ann, 0, R"({"msgid":8,"id":1,"groupname":"club","groupdesc":"\u001b[2Jours")");
 	client_join_group(bob, json_integer(made.json.get(), "groupid"));
 	(void)client_chat_safely(ann, bob->id, "hello");
 	return 0;
@@ -50,8 +51,8 @@ static output run(const test_server *s, const std::string &words)
 {
 	const char *build = getenv("CS_BUILD");
 	const std::string out = s->folder + "/out", err = s->folder + "/err";
-	const std::string line = "ctl=$(realpath " + std::string(build ? build : "build") + "/chatctl); cd '" + s->folder +
-	                         "'; echo a-password | TZ=UTC \"$ctl\" -s control " + words + " >out 2>err";
+	const std::string line = "ctl=$(realpath " + std::string(build ? build : "build") + "/chatctl); cd '" +
+	                         s->folder + "'; echo a-password | TZ=UTC \"$ctl\" -s control " + words + " >out 2>err";
 
 	(void)unlink(out.c_str());
 	(void)unlink(err.c_str());

@@ -17,10 +17,14 @@ static constexpr struct {
 	const char *head;
 	const struct chatctl_verb *verbs;
 } chatctl_lists[] = {
-	{"The server", chatctl_server_verbs}, {"Accounts", chatctl_account_verbs},
-	{"Invitations to register", chatctl_invite_verbs}, {"Groups", chatctl_group_verbs},
-	{"Addresses", chatctl_ban_verbs}, {"The store", chatctl_store_verbs},
-	{nullptr, chatctl_purge_verbs}, {"Bots", chatctl_bot_verbs},
+	{"The server", chatctl_server_verbs},
+	{"Accounts", chatctl_account_verbs},
+	{"Invitations to register", chatctl_invite_verbs},
+	{"Groups", chatctl_group_verbs},
+	{"Addresses", chatctl_ban_verbs},
+	{"The store", chatctl_store_verbs},
+	{nullptr, chatctl_purge_verbs},
+	{"Bots", chatctl_bot_verbs},
 };
 static constexpr int chatctl_call_width = 32; /* so that a line of the help has 80 columns */
 

@@ -279,7 +279,7 @@ static bool chatctl_write_items(struct chatctl_export *e, const cJSON *page)
 
 /* Each page is asked for by the number that the first one has found. */
 static enum chatctl_status chatctl_export_account_pages(const struct chatctl_options *options, struct chatctl_wire *w,
-                                                cJSON *request, struct chatctl_export *e)
+                                                        cJSON *request, struct chatctl_export *e)
 {
 	for (;;) {
 		enum chatctl_status status;
@@ -331,14 +331,15 @@ static enum chatctl_status chatctl_close_export(struct chatctl_export *e, enum c
 }
 
 static enum chatctl_status chatctl_run_account_export(const struct chatctl_options *options, struct chatctl_wire *w,
-                                              cJSON *request)
+                                                      cJSON *request)
 {
 	struct chatctl_export e;
 
 	e.path = options->words.back();
 	if (!chatctl_open_export(&e))
 		return CHATCTL_REFUSED;
-	const enum chatctl_status status = chatctl_close_export(&e, chatctl_export_account_pages(options, w, request, &e));
+	const enum chatctl_status status =
+		chatctl_close_export(&e, chatctl_export_account_pages(options, w, request, &e));
 
 	if (status != CHATCTL_DONE)
 		return status;

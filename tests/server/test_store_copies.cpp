@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT
+ * Tests chatctl's verbs backup and restore with real servers. CS_LONG=1 makes it longer. */
+#include <sys/stat.h>
+
+#include "test_store_shell.h"
+#include "tests/support/disk.h"
+
+/* ---- backup and restore */
+
+static void a_backup_has_what_was_acknowledged_and_only_its_owner_reads_it(void **state)
+{
+	auto *s = static_cast<test_server *>(*state);
+	struct stat info = {};
+
+	test_server_start(s);
+	test_client *ann = client_enter(s, "ann");
+	const int64_t bob = client_absent(s, "bob");
+	for (int i = 0; i < 20; i++)
+		(void)client_chat_safely(ann, bob, "before");
+	ctl_done(s, "backup copy.db");
+	assert_int_equal(stat((s->folder + "/copy.db").c_str(), &info), 0);
+	assert_int_equal(info.st_mode & 0777, 0600);
+	assert_int_equal(access((s->folder + "/copy.db.tmp").c_str(), F_OK), -1);
+	says(run_shell(s, "sqlite3 copy.db 'PRAGMA integrity_check; SELECT COUNT(*) FROM entry WHERE kind = 0'"), 0,
+	     "ok\n20\n");
+	test_server_wait_log(s, "a backup was made file=");
+}
+
+static void a_backup_that_cannot_be_made_is_refused_and_leaves_nothing(void **state)
+{
+	auto *s = static_cast<test_server *>(*state);
+
+	test_server_start(s);
+	says(run_shell(s, "echo mine >copy.db"), 0, "");
+	says(ctl(s, "backup copy.db"), 1, "copy.db: is there already");
+	says(run_shell(s, "cat copy.db"), 0, "mine\n");
+	says(ctl(s, "backup nowhere/copy.db"), 1, "nowhere/copy.db.tmp: No such file or directory");
+	says(ctl(s, "backup /proc/copy.db"), 1, "/proc/copy.db.tmp: ");
+	says(ctl(s, "backup ''"), 2, "FILE is the name of a file");
+	(void)CLIENT_ASK(operator_open(s), CS_ERRNO_BAD_FRAME, R"({"msgid":951,"file":"copy.db")");
+	(void)CLIENT_ASK(operator_open(s), CS_ERRNO_BAD_FRAME, R"({"msgid":951)");
+	assert_int_equal(access((s->folder + "/copy.db.tmp").c_str(), F_OK), -1);
+}
+
+/* So that a copy takes some hundred parts. */
+static void grow(const test_server *s)
+{
+	change(s,
+	       "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000) INSERT INTO body (created,"
+	       " body) SELECT 1, hex(randomblob(5000)) FROM n");
+}
+
+static void a_full_disk_ends_a_backup_and_nothing_else(void **state)
+{
+	auto *s = static_cast<test_server *>(*state);
+	const std::string small = s->folder + "/small";
+
+	(void)mkdir(small.c_str(), 0755);
+	disk_mount(small, 256 * 1024);
+	test_server_start(s);
+	test_client *ann = client_enter(s, "ann");
+	const int64_t bob = client_absent(s, "bob");
+	grow(s);
+	assert_int_equal(client_chat_safely(ann, bob, "before"), 1);
+	says(ctl(s, "backup small/copy.db"), 1, "small/copy.db.tmp: No space left on device");
+	says(run_shell(s, "ls -A small"), 0, "");
+	assert_int_equal(access((small + "/copy.db").c_str(), F_OK), -1);
+	assert_int_equal(access((small + "/copy.db.tmp").c_str(), F_OK), -1);
+	test_server_wait_log(s, "no backup was made file=");
+	assert_int_equal(client_chat_safely(ann, bob, "after"), 2);
+	ctl_done(s, "backup copy.db");
+	says(run_shell(s, "sqlite3 copy.db 'PRAGMA integrity_check; SELECT COUNT(*) FROM entry WHERE kind = 0'"), 0,
+	     "ok\n2\n");
+	disk_unmount(small);
+}
+
+/* Killed when the copy has begun. What is left of it is in nobody's way. */
+static void a_server_that_is_killed_leaves_no_half_backup_under_its_name(void **state)
+{
+	auto *s = static_cast<test_server *>(*state);
+	const std::string copy = s->folder + "/copy.db", temporary = copy + ".tmp";
+	int midway = 0;
+
+	test_server_start(s);
+	const int64_t ann = client_absent(s, "ann"), bob = client_absent(s, "bob");
+	grow(s);
+	for (int i = 0; i < 10 && midway < 2; i++) {
+		test_client *c = client_return(s, ann);
+
+		(void)unlink(copy.c_str());
+		client_sendf(operator_open(s), R"({"msgid":951,"req":1,"file":"%s"})", copy.c_str());
+		check_wait("a copy that has begun", [&] {
+			std::error_code none;
+
+			return access(copy.c_str(), F_OK) == 0 ||
+			       std::filesystem::file_size(temporary, none) + 1 > 100000;
+		});
+		assert_int_equal(client_chat_safely(c, bob, "on"), i + 1);
+		test_server_kill(s);
+		if (access(copy.c_str(), F_OK) == 0)
+			says(run_shell(s, "sqlite3 copy.db 'PRAGMA integrity_check'"), 0, "ok\n");
+		else
+			midway++;
+		test_server_start(s);
+	}
+	assert_int_equal(midway, 2);
+	ctl_done(s, "backup copy.db");
+	assert_int_equal(access(temporary.c_str(), F_OK), -1);
+	says(run_shell(s, "sqlite3 copy.db 'PRAGMA integrity_check; SELECT COUNT(*) >= 2 FROM entry WHERE kind = 0'"),
+	     0, "ok\n1\n");
+}
+
+static store_output restore(const test_server *s, const std::string &file)
+{
+	test_server_write_conf(s);
+	return run_shell(s, "PATH=" + std::filesystem::path(program("chatserverd")).parent_path().string() + ":$PATH " +
+	                            program("chatctl") + " restore " + file + " " + s->folder + "/chat.conf");
+}
+
+static std::string store_of(test_server *s, int64_t id)
+{
+	test_client *c = client_open(s);
+
+	client_sendf(c, R"({"msgid":1,"id":%lld,"password":"secret","want":[]})", static_cast<long long>(id));
+	const test_frame ack = client_read(c);
+
+	c->id = id;
+	client_leave(c);
+	return json_text(ack.json.get(), "store");
+}
+
+static void a_copy_is_restored_when_the_server_stands_still(void **state)
+{
+	auto *s = static_cast<test_server *>(*state);
+	test_frame ack;
+
+	test_server_start(s);
+	const int64_t ann = client_absent(s, "ann"), bob = client_absent(s, "bob");
+	const std::string store = store_of(s, ann);
+	test_client *c = client_return(s, ann);
+	(void)client_chat_safely(c, bob, "before");
+	ctl_done(s, "backup copy.db");
+	(void)client_chat_safely(c, bob, "after");
+	says(restore(s, "copy.db"), 1, "is used by another chatserverd");
+	test_server_kill(s);
+	says(run_shell(s, "head -c 30000 copy.db >half.db; echo no database >text.db"), 0, "");
+	says(restore(s, "half.db"), 1, "half.db: is damaged, or no database");
+	says(restore(s, "text.db"), 1, "text.db: is damaged, or no database");
+	says(restore(s, "none.db"), 1, "none.db: No such file or directory");
+	says(restore(s, "copy.db"), 0, "the store was restored");
+	for (const char *suffix : {"-wal", "-shm", ".restore"})
+		assert_int_equal(access((test_server_database(s) + suffix).c_str(), F_OK), -1);
+	says(run_shell(s, "sqlite3 " + test_server_database(s) + ".before 'SELECT COUNT(*) FROM entry WHERE kind = 0'"),
+	     0, "2\n");
+	test_server_start(s);
+	assert_string_not_equal(store_of(s, ann).c_str(), store.c_str());
+	client_return(s, bob, &ack);
+	const std::vector<json_ptr> messages = json_parse_all(ack.json.get(), "offlinemsg");
+	assert_int_equal(messages.size(), 1);
+	says(ctl(s, "check"), 0, "nothing is wrong");
+}
+
+/* Each run is killed a little later than the one before, up to its end. */
+static void a_restore_that_is_killed_leaves_one_store_or_the_other(void **state)
+{
+	auto *s = static_cast<test_server *>(*state);
+
+	test_server_start(s);
+	const int64_t ann = client_absent(s, "ann"), bob = client_absent(s, "bob");
+	test_client *c = client_return(s, ann);
+	(void)client_chat_safely(c, bob, "before");
+	ctl_done(s, "backup copy.db");
+	(void)client_chat_safely(c, bob, "after");
+	test_server_kill(s);
+	test_server_write_conf(s);
+	const int step = getenv("CS_LONG") ? 3 : 12;
+	for (int ms = 0; ms < 60; ms += step) {
+		(void)run_shell(s, "timeout -s KILL " + check_format("0.%03d ", ms + 1) + program("chatserverd") +
+		                           " -c chat.conf --restore copy.db");
+		says(run_shell(s, "cp chat.db look.db; cp chat.db-wal look.db-wal 2>/dev/null; rm -f look.db-shm;"
+		                  " sqlite3 look.db 'PRAGMA integrity_check; SELECT COUNT(*) BETWEEN 1 AND 2 FROM entry"
+		                  " WHERE kind = 0'"),
+		     0, "ok\n1\n");
+	}
+	says(restore(s, "copy.db"), 0, "the store was restored");
+	test_server_start(s);
+	says(ctl(s, "check"), 0, "nothing is wrong");
+}
+
+static void another_database_has_programs_of_its_own_for_copies(void **state)
+{
+	auto *s = static_cast<test_server *>(*state);
+
+	test_server_start(s);
+	says(ctl(s, "backup copy.db"), 1, "mariadb-dump --single-transaction");
+	test_server_stop(s);
+	says(restore(s, "chat.conf"), 1, "is not restored by chatserverd");
+}
+
+int main(void)
+{
+	const struct CMUnitTest sqlite_tests[] = {
+		OWN(a_full_disk_ends_a_backup_and_nothing_else),
+		OWN(a_backup_has_what_was_acknowledged_and_only_its_owner_reads_it),
+		OWN(a_backup_that_cannot_be_made_is_refused_and_leaves_nothing),
+		OWN(a_server_that_is_killed_leaves_no_half_backup_under_its_name),
+		OWN(a_copy_is_restored_when_the_server_stands_still),
+		OWN(a_restore_that_is_killed_leaves_one_store_or_the_other),
+	};
+	const struct CMUnitTest mysql_tests[] = {
+		OWN(another_database_has_programs_of_its_own_for_copies),
+	};
+
+	return mariadb_wanted() ? cmocka_run_group_tests(mysql_tests, nullptr, nullptr)
+	                        : cmocka_run_group_tests(sqlite_tests, nullptr, nullptr);
+}
