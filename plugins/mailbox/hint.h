@@ -49,7 +49,8 @@ uint64_t mailbox_hint_process(void);
 void mailbox_hint_route(const cs_host *host, cs_self *self, cs_account to, uint64_t device, const mailbox_hint &hint,
                         cs_shared *body);
 void mailbox_hint_route_group(const cs_host *host, cs_self *self, const mailbox_hint &hint, cs_shared *body);
-/* To the instance of a process that tells followers; it has subscribed to this topic. flags: enum cs_route_data_flag. */
+/* To the instance of a process that tells followers; it has subscribed to this topic. flags: enum cs_route_data_flag.
+ */
 uint64_t mailbox_hint_follow_topic(uint64_t node);
 void mailbox_hint_route_followed(const cs_host *host, cs_self *self, uint64_t node, uint64_t conversation,
                                  unsigned flags);

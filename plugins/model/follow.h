@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * What followers were not told of, or have not confirmed, in the database. Functions run on store threads.
- *
- * A row of a conversation and a follower's name is made in the transaction that appends an entry, if there is none, and
- * goes when everything was confirmed. It is held by one node at a time, which tells the entries; a node is the number of
- * a process, below 2^63. */
+ * What followers were not told of, or have not confirmed, in the database. Functions run on store threads. A row of a
+ * conversation and a follower's name is made in the transaction that appends an entry, if there is none, and goes when
+ * everything was confirmed. It is held by one node at a time, which tells the entries; a node is the number of a
+ * process, below 2^63. */
 #ifndef MODEL_FOLLOW_H
 #define MODEL_FOLLOW_H
 

@@ -12,8 +12,8 @@ struct backoff_bounds {
 };
 
 /* The wait in ms after so many failures in a row (1 and up): it doubles from the least to the most, and up to a quarter
- * is added or taken away, as random says (any number). retry_after: ms that the receiver asked for, -1 if it did not; it
- * is obeyed as far as the bounds go. */
+ * is added or taken away, as random says (any number). retry_after: ms that the receiver asked for, -1 if it did not;
+ * it is obeyed as far as the bounds go. */
 [[nodiscard]] int64_t backoff_wait(const backoff_bounds &bounds, unsigned failures, int64_t retry_after,
                                    uint32_t random);
 

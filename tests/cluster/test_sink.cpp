@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Tests that one node of a cluster at a time has the session of a plugin and tells a follower, and that another one goes
- * on when that node is killed; tests/plugin/sink.c and told.c note what comes. */
+ * Tests that one node of a cluster at a time has the session of a plugin and tells a follower, and that another one
+ * goes on when that node is killed; tests/plugin/sink.c and told.c note what comes. */
 #include <algorithm>
 #include <csignal>
 #include <map>

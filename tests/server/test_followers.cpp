@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Tests with a real server that a follower is told of every entry that is committed: tests/plugin/told.c notes them in a
- * file. */
+ * Tests with a real server that a follower is told of every entry that is committed: tests/plugin/told.c notes them in
+ * a file. */
 #include <algorithm>
 #include <csignal>
 #include <cstdio>

@@ -48,8 +48,8 @@ struct fake_following {
 	void *arg;
 };
 
-/* The context of the service. Its calls also stand in the host's record, as "attach" (number: acknowledges),
- * "begin" (number: the position), "mailbox send", "mailbox delivered", "post", "change", "follow" (text: the name), "unfollow"
+/* The context of the service. Its calls also stand in the host's record, as "attach" (number: acknowledges), "begin"
+ * (number: the position), "mailbox send", "mailbox delivered", "post", "change", "follow" (text: the name), "unfollow"
  * and "followed" (conn: the conversation; number: the seq). */
 struct fake_mailbox {
 	fake_host *host = nullptr;

@@ -27,7 +27,8 @@ struct chatctl_verb {
 	enum chatctl_status (*run)(const struct chatctl_options *options, struct chatctl_wire *w,
 	                           cJSON *request) = nullptr;
 	bool without_server = false; /* there is no connection when it is carried out */
-	/* The server takes only the number of the account: if read has added a `name`, its number is asked for first. */
+	/* The server takes only the number of the account: if read has added a `name`, its number is asked for first.
+	 */
 	bool finds_account = false;
 };
 
@@ -50,8 +51,8 @@ extern const struct chatctl_verb chatctl_bot_verbs[];
 /* A line for each verb, for the help. */
 void chatctl_print_verbs(void);
 
-/* For `run` of a verb. Sends the request and reads its answer. Null: none, or a refusal; it was explained, and *status_r
- * is what chatctl ends with. */
+/* For `run` of a verb. Sends the request and reads its answer. Null: none, or a refusal; it was explained, and
+ * *status_r is what chatctl ends with. */
 [[nodiscard]] chatctl_json_ptr chatctl_ask_or_tell(const struct chatctl_options *options, struct chatctl_wire *w,
                                                    const cJSON *request, enum chatctl_status *status_r);
 /* Prints the answer: as JSON if that was asked for, else with show. */
