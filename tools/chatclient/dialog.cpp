@@ -198,6 +198,7 @@ static void dialog_take_invite(dialog *dg, std::string_view line)
 		return;
 	}
 	dg->pending = command();
+	dg->account.clear();
 	dialog_show_menu(dg);
 }
 
