@@ -195,8 +195,7 @@ static void verbs_about_invitations_and_bans(void **state)
 	is_document(s, "ban 198.51.100.7", 0, "{\"network\":\"198.51.100.7");
 	is_document(s, "unban 198.51.100.7", 0, "{\"network\":\"198.51.100.7");
 	is_refused(s, "unban 198.51.100.7", "there is no ban of exactly this network");
-	is_refused(s, "ban 127.0.0.1", 
-	           "127.0.0.1 cannot be banned: it holds addresses of this machine (loopback)");
+	is_refused(s, "ban 127.0.0.1", "127.0.0.1 cannot be banned: it holds addresses of this machine (loopback)");
 }
 
 static void verbs_about_the_store(void **state)
