@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Tests that an export has everything that is in the store, and that an import brings it all back. */
 #include <algorithm>
+#include <cstring>
 #include <set>
 
 #include "plugins/model/transfer_tables.h"
@@ -141,11 +142,10 @@ static void more_bans_than_a_page_has_travel(void **state)
 			check_format(R"({"kind":"ban","network":"198.51.%d.%d","created":1,"ends":0,"reason":""})",
 		                     i / 256, i % 256));
 	assert_int_equal(lines_read(db, lines, &batch), 0);
-	const std::string text = whole_export(db);
+	const std::string text = whole_export(db), sent = joined(lines);
 	for (size_t i = lines_of_store.size(); i < lines.size(); i++)
 		assert_non_null(strstr(text.c_str(), lines[i].c_str()));
-	assert_int_equal(std::count(text.begin(), text.end(), '{'),
-	                 std::count(joined(lines).begin(), joined(lines).end(), '{'));
+	assert_int_equal(text.size(), sent.size());
 }
 
 static void an_account_of_another_system_needs_only_a_number_and_a_name(void **state)
