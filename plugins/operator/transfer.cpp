@@ -18,25 +18,25 @@ static void operator_log_transfer(const plugin_context &c, cs_conn conn, const c
 
 /* ---- EXPORT */
 
-struct operator_export {
+struct operator_transfer_out {
 	plugin_context context;
 	cs_request request = {};
 	transfer_place place;
 	transfer_page page;
 };
 
-static int operator_export_run(cs_db *db, void *arg)
+static int operator_transfer_out_run(cs_db *db, void *arg)
 {
-	auto *e = static_cast<operator_export *>(arg);
+	auto *e = static_cast<operator_transfer_out *>(arg);
 
 	e->page = {};
 	e->page.place = e->place;
 	return transfer_write(db, &e->page);
 }
 
-static void operator_export_done(void *, cs_conn conn, int result, void *arg)
+static void operator_transfer_out_done(void *, cs_conn conn, int result, void *arg)
 {
-	const std::unique_ptr<operator_export> e(static_cast<operator_export *>(arg));
+	const std::unique_ptr<operator_transfer_out> e(static_cast<operator_transfer_out *>(arg));
 	const transfer_place &place = e->page.place;
 
 	if (result)
@@ -51,7 +51,7 @@ static void operator_export_done(void *, cs_conn conn, int result, void *arg)
 int operator_on_export(void *state, const cs_frame *frame)
 {
 	const plugin_context &c = static_cast<operator_plugin *>(state)->context;
-	auto e = std::make_unique<operator_export>();
+	auto e = std::make_unique<operator_transfer_out>();
 	std::vector<uint64_t> place;
 
 	e->context = c;
@@ -63,10 +63,10 @@ int operator_on_export(void *state, const cs_frame *frame)
 	if (!c.host->has(frame, "after"))
 		operator_log_transfer(c, frame->conn, "export");
 	const int result =
-		c.host->work(c.self, frame->conn, CS_WORK_READ, operator_export_run, operator_export_done, e.get());
+		c.host->work(c.self, frame->conn, CS_WORK_READ, operator_transfer_out_run, operator_transfer_out_done, e.get());
 	if (result)
 		return c.host->refuse_result(c.self, frame->conn, &frame->request, result);
-	(void)e.release(); /* operator_export_done owns it now */
+	(void)e.release(); /* operator_transfer_out_done owns it now */
 	return CS_PENDING;
 }
 
