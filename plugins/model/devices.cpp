@@ -45,15 +45,14 @@ int device_list(cs_db *db, uint64_t account, std::vector<device_row> *devices_r)
 
 /* ---- forgetting */
 
-/* In this order, which is that of message_cursor_store. */
 static int device_remove(cs_db *db, uint64_t account, uint64_t number)
 {
 	const cs_db_value id = sql_integer(account), device = sql_integer(number);
-	const int result = sql_run(db, "DELETE FROM device WHERE account = ? AND number = ?", {id, device});
+	const int result = sql_run(db, "DELETE FROM `cursor` WHERE account = ? AND device = ?", {id, device});
 
 	if (result)
 		return result;
-	return sql_run(db, "DELETE FROM `cursor` WHERE account = ? AND device = ?", {id, device});
+	return sql_run(db, "DELETE FROM device WHERE account = ? AND number = ?", {id, device});
 }
 
 int device_forget(cs_db *db, uint64_t account, std::string_view name, uint64_t *number_r)
@@ -93,7 +92,7 @@ static int device_start_at_the_end(cs_db *db, uint64_t account, uint64_t number)
 	return sql_run(db, text.c_str(), {device, id, device, id, device, id});
 }
 
-/* No cursor is stored for a device that has ended, but an older store may have such rows. */
+/* A session that ends after its device was forgotten may still store its cursors. */
 static int device_drop_lost_cursors(cs_db *db, uint64_t account)
 {
 	const cs_db_value id = sql_integer(account);

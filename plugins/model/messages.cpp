@@ -3,7 +3,6 @@
 #include "messages.h"
 
 #include <algorithm>
-#include <set>
 
 #include "dialect.h"
 #include "sql.h"
@@ -203,44 +202,13 @@ int message_read(cs_db *db, uint64_t conversation, uint64_t after, size_t limit,
 	               {sql_integer(conversation), sql_integer(after), sql_integer(limit)}, messages_row_take, rows_r);
 }
 
-/* ---- cursors */
-
-using message_readers = std::set<message_reader>;
-
-static int messages_reader_take(void *arg, const cs_db_value *columns, size_t)
-{
-	static_cast<message_readers *>(arg)->insert({sql_number_of(columns[0]), sql_number_of(columns[1])});
-	return 0;
-}
-
-/* The named devices that there are. They cannot end before the transaction does: who ends one removes its row first,
- * and then its cursors. */
-static int message_hold_devices(cs_db *db, const message_readers &named, message_readers *there_r)
-{
-	const std::string head = dialect_join({"SELECT account, number FROM device", dialect_by_id(db), " WHERE "});
-	std::vector<cs_db_value> values;
-
-	for (const message_reader &reader : named)
-		values.insert(values.end(), {sql_integer(reader.account), sql_integer(reader.device)});
-	return sql_run_many(db, {head, "(account = ? AND number = ?)", " OR ", dialect_for_share(db), 2, true}, values,
-	                    messages_reader_take, there_r);
-}
-
 /* Sorted by the key, so that two writers with the same rows cannot deadlock. */
 int message_cursor_store(cs_db *db, std::span<const message_cursor> cursors)
 {
 	const std::string tail = dialect_or_raise(db, "account, device, conversation", "delivered_seq");
 	std::vector<message_cursor> sorted(cursors.begin(), cursors.end());
 	std::vector<cs_db_value> values;
-	message_readers named, there;
 
-	for (const message_cursor &c : sorted)
-		if (c.reader.device != 0)
-			named.insert(c.reader);
-	if (const int result = message_hold_devices(db, named, &there))
-		return result;
-	std::erase_if(sorted,
-	              [&](const message_cursor &c) { return c.reader.device != 0 && !there.contains(c.reader); });
 	std::sort(sorted.begin(), sorted.end(), [](const message_cursor &a, const message_cursor &b) {
 		return a.reader != b.reader ? a.reader < b.reader : a.conversation < b.conversation;
 	});

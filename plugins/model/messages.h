@@ -132,8 +132,7 @@ struct message_cursor {
 	uint64_t delivered_seq = 0;
 };
 
-/* Moves cursors forward, never back; many in one statement. Leaves out those of named devices that have ended: the
- * session of such a one may write its cursors late. Writer. */
+/* Moves cursors forward, never back; many in one statement. Writer. */
 [[nodiscard]] int message_cursor_store(cs_db *db, std::span<const message_cursor> cursors);
 
 #endif
