@@ -62,8 +62,8 @@ int operator_on_export(void *state, const cs_frame *frame)
 	std::copy(place.begin() + 1, place.end(), e->place.keys);
 	if (!c.host->has(frame, "after"))
 		operator_log_transfer(c, frame->conn, "export");
-	const int result =
-		c.host->work(c.self, frame->conn, CS_WORK_READ, operator_transfer_out_run, operator_transfer_out_done, e.get());
+	const int result = c.host->work(c.self, frame->conn, CS_WORK_READ, operator_transfer_out_run,
+	                                operator_transfer_out_done, e.get());
 	if (result)
 		return c.host->refuse_result(c.self, frame->conn, &frame->request, result);
 	(void)e.release(); /* operator_transfer_out_done owns it now */

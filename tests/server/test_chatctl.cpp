@@ -214,7 +214,7 @@ static void a_wrong_command_line_is_status_2(void **state)
 	                                                                                   {"nope"},
 	                                                                                   {"kick"},
 	                                                                                   {"kick", "0"},
-	                                                                                   {"kick", "1x"},
+	                                                                                   {"kick", "1", "x"},
 	                                                                                   {"kick", "1", "-1"},
 	                                                                                   {"kick", "9007199254740992"},
 	                                                                                   {"kick", "1", "2", "3"},
@@ -366,7 +366,7 @@ static void bash_completes_verbs_options_levels_and_paths(void **state)
 	assert_string_equal(complete(s, "s").c_str(), "status sessions\n");
 	assert_string_equal(complete(s, "--j").c_str(), "--json\n");
 	assert_string_equal(complete(s, "--json log w").c_str(), "warning\n");
-	assert_string_equal(complete(s, "-s /x -t 3 re").c_str(), "reload\n");
+	assert_string_equal(complete(s, "-s /x -t 3 rel").c_str(), "reload\n");
 	assert_string_equal(complete(s, "-s " + quote(s->folder + "/contr")).c_str(),
 	                    (operator_path(s) + "\n").c_str());
 	assert_string_equal(complete(s, "status s").c_str(), "\n");

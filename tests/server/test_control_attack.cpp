@@ -218,7 +218,7 @@ static void garbage_ends_only_the_connection_that_sends_it(void **state)
 		client_expect_end(o);
 	}
 	test_client *o = operator_open(s);
-	(void)client_try_send(o, "{\"msgid\":900,\"x\":\"" + std::string(70000, 'x'));
+	(void)client_try_send(o, "{\"msgid\":900,\"x\":\"" + std::string(16 * 1024 * 1024, 'x'));
 	client_expect(o, R"({"msgid":100,"errno":12})");
 	(void)CLIENT_ASK(good, 0, "{\"msgid\":900");
 }
