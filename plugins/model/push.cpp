@@ -14,8 +14,8 @@ static cs_db_value push_time(int64_t ms)
 
 /* ---- devices */
 
-#define PUSH_DEVICES                                                                                                   \
-	"SELECT p.account, a.name, p.url, p.secret, d.number, p.created, p.ended, a.series FROM push_device p"         \
+#define PUSH_DEVICES                                                                                                     \
+	"SELECT p.account, a.name, p.url, p.secret, d.number, p.created, p.ended, a.series, a.locked FROM push_device p" \
 	" JOIN account a ON a.id = p.account LEFT JOIN device d ON d.account = p.account AND d.name = ?"
 
 static int push_device_take(void *arg, const cs_db_value *columns, size_t)
@@ -30,6 +30,7 @@ static int push_device_take(void *arg, const cs_db_value *columns, size_t)
 	row.created = columns[5].integer;
 	row.ended = columns[6].integer;
 	row.series = sql_number_of(columns[7]);
+	row.is_locked = sql_number_of(columns[8]) != 0;
 	static_cast<std::vector<push_device_row> *>(arg)->push_back(std::move(row));
 	return 0;
 }
@@ -157,11 +158,14 @@ int push_target_set(cs_db *db, const push_target &target, size_t most)
 	                push_time(target.created)});
 }
 
-int push_target_end(cs_db *db, uint64_t id)
+int push_target_gone(cs_db *db, uint64_t id, std::string_view url)
 {
-	const int result = sql_run(db, "DELETE FROM push_note WHERE target = ?", {sql_integer(id)});
+	const int result =
+		sql_run(db, "DELETE FROM push_target WHERE id = ? AND url = ?", {sql_integer(id), sql_text(url)});
 
-	return result ? result : sql_run(db, "DELETE FROM push_target WHERE id = ?", {sql_integer(id)});
+	if (result || db->driver->affected(db) == 0)
+		return result;
+	return sql_run(db, "DELETE FROM push_note WHERE target = ?", {sql_integer(id)});
 }
 
 int push_target_remove(cs_db *db, uint64_t account, std::string_view device)
@@ -170,13 +174,44 @@ int push_target_remove(cs_db *db, uint64_t account, std::string_view device)
 	const int result = sql_run(db, "SELECT id FROM push_target WHERE account = ? AND device = ?",
 	                           {sql_integer(account), sql_text(device)}, sql_row_number, &id);
 
-	return result || !id ? result : push_target_end(db, id);
+	if (result || !id)
+		return result;
+	const int removed = sql_run(db, "DELETE FROM push_note WHERE target = ?", {sql_integer(id)});
+
+	return removed ? removed : sql_run(db, "DELETE FROM push_target WHERE id = ?", {sql_integer(id)});
 }
 
 int push_target_any(cs_db *db, bool *any_r)
 {
 	*any_r = false;
 	return sql_run(db, "SELECT 1 FROM push_target LIMIT 1", {}, sql_row_exists, any_r);
+}
+
+/* ---- accounts that were erased */
+
+#define PUSH_ERASED "account IN (SELECT a.id FROM account a WHERE a.locked >= 2)"
+
+int push_erased_any(cs_db *db, bool *any_r)
+{
+	*any_r = false;
+	const int result =
+		sql_run(db, "SELECT 1 FROM push_device p JOIN account a ON a.id = p.account WHERE a.locked >= 2", {},
+	                sql_row_exists, any_r);
+
+	if (result || *any_r)
+		return result;
+	return sql_run(db, "SELECT 1 FROM push_target p JOIN account a ON a.id = p.account WHERE a.locked >= 2", {},
+	               sql_row_exists, any_r);
+}
+
+int push_erased_remove(cs_db *db)
+{
+	int result = sql_run(
+		db, "DELETE FROM push_note WHERE target IN (SELECT id FROM push_target WHERE " PUSH_ERASED ")", {});
+
+	if (!result)
+		result = sql_run(db, "DELETE FROM push_target WHERE " PUSH_ERASED, {});
+	return result ? result : sql_run(db, "DELETE FROM push_device WHERE " PUSH_ERASED, {});
 }
 
 /* ---- notices */
@@ -206,11 +241,12 @@ static int push_candidate_take(void *arg, const cs_db_value *columns, size_t)
 static int push_candidates(cs_db *db, const push_news &news, std::vector<push_candidate> *candidates_r)
 {
 	static constexpr char pair[] = "SELECT t.id, t.account, " PUSH_HAS(
-		"?") ", COALESCE(n.told, 0), 0 FROM push_target t"
+		"?") ", COALESCE(n.told, 0), 0 FROM push_target t JOIN account a ON a.id = t.account AND a.locked = 0"
 		     " LEFT JOIN push_note n ON n.target = t.id AND n.conversation = ? WHERE t.account IN (?, ?)";
 	static constexpr char group[] = "SELECT t.id, t.account, " PUSH_HAS(
 		"m.conversation") ", COALESCE(n.told, 0), m.joined_seq"
 				  " FROM member m JOIN push_target t ON t.account = m.account"
+				  " JOIN account a ON a.id = t.account AND a.locked = 0"
 				  " LEFT JOIN push_note n ON n.target = t.id AND n.conversation = m.conversation"
 				  " WHERE m.conversation = ? AND m.left_seq IS NULL";
 	const cs_db_value conversation = sql_integer(news.conversation);
@@ -290,8 +326,10 @@ int push_note_list(cs_db *db, int64_t now, size_t limit, std::vector<push_note> 
 {
 	notes_r->clear();
 	return sql_run(db,
-	               "SELECT target, conversation, due FROM push_note WHERE due IS NOT NULL AND due <= ?"
-	               " ORDER BY due LIMIT ?",
+	               "SELECT n.target, n.conversation, n.due FROM push_note n WHERE n.due IS NOT NULL AND n.due <= ?"
+	               " AND NOT EXISTS (SELECT 1 FROM push_note m WHERE m.target = n.target AND m.due IS NOT NULL"
+	               " AND (m.due < n.due OR (m.due = n.due AND m.conversation < n.conversation)))"
+	               " ORDER BY n.due LIMIT ?",
 	               {push_time(now), sql_integer(limit)}, push_note_take_due, notes_r);
 }
 
@@ -299,7 +337,7 @@ struct push_note_found {
 	push_note *note;
 	bool is_there;
 	uint64_t has;
-	bool is_member;
+	bool is_member, is_locked;
 };
 
 static int push_note_fill(void *arg, const cs_db_value *columns, size_t)
@@ -320,6 +358,7 @@ static int push_note_fill(void *arg, const cs_db_value *columns, size_t)
 	note->sender_name = sql_text_of(at[8]);
 	note->body = sql_text_of(at[9]);
 	found->is_member = note->kind == CONVERSATION_PAIR || sql_number_of(at[10]) != 0;
+	found->is_locked = sql_number_of(at[11]) != 0;
 	return 1;
 }
 
@@ -337,13 +376,13 @@ int push_note_take(cs_db *db, push_note *note, int64_t until, bool *taken_r)
 	static constexpr char read[] = "SELECT " PUSH_TARGET ", " PUSH_HAS(
 		"n.conversation") ", n.wanted, n.failures, a.name, c.kind, c.name,"
 				  " s.sender, b.name, s.body, (SELECT COUNT(*) FROM member m WHERE m.conversation = n.conversation"
-				  " AND m.account = t.account AND m.left_seq IS NULL)"
+				  " AND m.account = t.account AND m.left_seq IS NULL), a.locked"
 				  " FROM push_note n JOIN push_target t ON t.id = n.target JOIN account a ON a.id = t.account"
 				  " JOIN conversation c ON c.id = n.conversation"
 				  " LEFT JOIN message s ON s.conversation = n.conversation AND s.seq = n.wanted"
 				  " LEFT JOIN account b ON b.id = s.sender WHERE n.target = ? AND n.conversation = ?";
 	const cs_db_value target = sql_integer(note->target_id), conversation = sql_integer(note->conversation);
-	push_note_found found = {note, false, 0, false};
+	push_note_found found = {note, false, 0, false, false};
 	int result = sql_run(db, "UPDATE push_note SET due = ? WHERE target = ? AND conversation = ? AND due = ?",
 	                     {push_time(until), target, conversation, push_time(note->due)});
 
@@ -353,7 +392,7 @@ int push_note_take(cs_db *db, push_note *note, int64_t until, bool *taken_r)
 	result = sql_run(db, read, {target, conversation}, push_note_fill, &found);
 	if (result)
 		return result;
-	*taken_r = found.is_there && found.is_member && found.has < note->wanted;
+	*taken_r = found.is_there && found.is_member && !found.is_locked && found.has < note->wanted;
 	return *taken_r ? 0 : push_note_drop(db, *note);
 }
 
@@ -370,8 +409,14 @@ int push_note_sent(cs_db *db, const push_note &note, int64_t now, int64_t interv
 
 int push_note_failed(cs_db *db, const push_note &note, int64_t due)
 {
-	return sql_run(db,
-	               "UPDATE push_note SET due = ?, failures = failures + 1 WHERE target = ? AND conversation = ?"
-	               " AND due IS NOT NULL",
-	               {push_time(due), sql_integer(note.target_id), sql_integer(note.conversation)});
+	const int result =
+		sql_run(db,
+	                "UPDATE push_note SET due = ?, failures = failures + 1 WHERE target = ? AND conversation = ?"
+	                " AND due IS NOT NULL",
+	                {push_time(due), sql_integer(note.target_id), sql_integer(note.conversation)});
+
+	/* Its other notices wait as well: the receiver is the same. */
+	return result ? result
+	              : sql_run(db, "UPDATE push_note SET due = ? WHERE target = ? AND due < ?",
+	                        {push_time(due), sql_integer(note.target_id), push_time(due)});
 }

@@ -29,6 +29,7 @@ struct push_device_row {
 	uint64_t series = 0; /* see user_series_of */
 	int64_t created = 0; /* ms */
 	int64_t ended = 0; /* ms; 0: it goes on */
+	bool is_locked = false; /* the account is locked, or is being erased */
 };
 
 /* All of them, by account. Reader. */
@@ -65,9 +66,15 @@ struct push_target {
 [[nodiscard]] int push_target_set(cs_db *db, const push_target &target, size_t most);
 /* Also its notices. Writer. */
 [[nodiscard]] int push_target_remove(cs_db *db, uint64_t account, std::string_view device);
-[[nodiscard]] int push_target_end(cs_db *db, uint64_t id);
+/* The receiver of the URL is there no more: the same, unless the target has another URL by now. Writer. */
+[[nodiscard]] int push_target_gone(cs_db *db, uint64_t id, std::string_view url);
 /* Whether there is one at all. Reader. */
 [[nodiscard]] int push_target_any(cs_db *db, bool *any_r);
+
+/* Whether an account that was erased, or is being erased, has rows here. Reader. */
+[[nodiscard]] int push_erased_any(cs_db *db, bool *any_r);
+/* Removes them. Writer. */
+[[nodiscard]] int push_erased_remove(cs_db *db);
 
 /* ---- notices */
 

@@ -193,7 +193,7 @@ static int away_end_store(cs_db *db, void *arg)
 	const away_note *n = static_cast<away_note *>(arg);
 
 	if (n->is_over)
-		return push_target_end(db, n->note.target.id);
+		return push_target_gone(db, n->note.target.id, n->note.target.url);
 	return n->is_sent ? push_note_sent(db, n->note, n->now, n->interval) : push_note_failed(db, n->note, n->due);
 }
 

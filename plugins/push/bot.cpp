@@ -299,6 +299,7 @@ static void bot_removed(void *state, cs_conn conn, int result, void *arg)
 	}
 	const unsigned long long account = r->found.id;
 	push_tell_change(p);
+	push_end_sessions(p, r->found.id);
 	c.host->audit(c.self, "bot_removed", "account=%llu peer=%s", account, r->peer.c_str());
 	c.host->answer(c.self, conn, &r->request, (",\"account\":" + std::to_string(account)).c_str());
 }

@@ -43,6 +43,7 @@ struct push_device {
 	std::vector<device_item> batch; /* what is being posted, or will be posted again */
 	bool is_posting = false;
 	uint64_t post_session = 0; /* the tag of the session whose batch is being posted */
+	uint64_t post_tag = 0; /* of that request */
 	unsigned failures = 0; /* in a row */
 	cs_timer *retry = nullptr;
 };
@@ -327,6 +328,8 @@ static void device_posted(void *state, http_post_ptr post, uint64_t tag)
 	if (found == p->devices.end())
 		return;
 	push_device *d = found->second.get();
+	if (d->post_tag != tag)
+		return;
 	const bool is_good = post->end == HTTP_ANSWERED && post->status / 100 == 2;
 	d->is_posting = false;
 	if (d->post_session != d->tag)
@@ -366,6 +369,7 @@ static void device_post_some(push_device *d)
 	const uint64_t tag = push_next_tag(p);
 	d->is_posting = true;
 	d->post_session = d->tag;
+	d->post_tag = tag;
 	p->posting[tag] = d->row.account;
 	p->figures.posts++;
 	http_send(p->posts, push_signed_post(p, d->row.url, d->row.secret, document_of_frames(d->row.account, frames)),
@@ -512,7 +516,8 @@ static void device_numbered(void *, cs_conn, int result, void *arg)
 
 	if (!d)
 		return;
-	if (result == 0 && step->login.user.generation && !step->login.is_void && !step->login.full) {
+	if (result == 0 && step->login.user.generation && step->login.number && !step->login.is_locked &&
+	    !step->login.is_void && !step->login.full) {
 		d->seen = d->owner->context.host->monotonic();
 		device_claim(d, step->login);
 	} else {
@@ -594,7 +599,7 @@ static void device_merge(push_plugin *p, const std::vector<push_device_row> &row
 	std::map<uint64_t, const push_device_row *> wanted;
 
 	for (const push_device_row &row : rows)
-		if (!row.ended)
+		if (!row.ended && !row.is_locked)
 			wanted[row.account] = &row;
 	for (auto at = p->devices.begin(); at != p->devices.end();) {
 		const auto row = wanted.find(at->first);
@@ -620,12 +625,23 @@ static void device_merge(push_plugin *p, const std::vector<push_device_row> &row
 
 struct device_listing {
 	std::vector<push_device_row> rows;
+	bool is_erased = false; /* rows of an erased account are there */
 };
 
 static int device_list_read(cs_db *db, void *arg)
 {
-	return push_device_list(db, &static_cast<device_listing *>(arg)->rows);
+	device_listing *listing = static_cast<device_listing *>(arg);
+	const int result = push_device_list(db, &listing->rows);
+
+	return result ? result : push_erased_any(db, &listing->is_erased);
 }
+
+static int device_erased_remove(cs_db *db, void *)
+{
+	return push_erased_remove(db);
+}
+
+static void device_erased_removed(void *, cs_conn, int, void *) {}
 
 static void device_listed(void *state, cs_conn, int result, void *arg)
 {
@@ -635,6 +651,10 @@ static void device_listed(void *state, cs_conn, int result, void *arg)
 	p->is_listing = false;
 	if (result == 0)
 		device_merge(p, listing->rows);
+	/* If it is refused, the next list tells of them again. */
+	if (result == 0 && listing->is_erased)
+		(void)p->context.host->work(p->context.self, 0, CS_WORK_WRITE, device_erased_remove,
+		                            device_erased_removed, nullptr);
 	for (const auto &[account, d] : p->devices)
 		device_tend(d.get());
 	if (std::exchange(p->lists_again, false))

@@ -186,11 +186,14 @@ document_frame document_look(uint64_t account, const std::string &frame)
 		return look;
 	}
 	look.seq = document_number(json.get(), "seq");
-	look.of = document_number(json.get(), "groupid");
-	look.kind = look.of ? CS_CONVERSATION_GROUP : CS_CONVERSATION_PAIR;
-	if (!look.of) {
+	/* A CHAT may have a groupid of its sender's own, which means nothing. */
+	if (look.msgid == CS_MSGID_GROUP_CHAT) {
+		look.kind = CS_CONVERSATION_GROUP;
+		look.of = document_number(json.get(), "groupid");
+	} else {
 		const uint64_t sender = document_number(json.get(), "id");
 
+		look.kind = CS_CONVERSATION_PAIR;
 		look.of = sender == account ? document_number(json.get(), "toid") : sender;
 	}
 	if (!look.of)

@@ -185,6 +185,11 @@ static bool http_prepare(http_job *job)
 	http_option(job, CURLOPT_SSL_VERIFYHOST, 2L, &good);
 	if (!rules.certificates.empty())
 		http_option(job, CURLOPT_CAINFO, rules.certificates.c_str(), &good);
+	/* Otherwise a folder of authorities that libcurl was built with counts, too. */
+	if (!rules.certificates.empty())
+		http_option(job, CURLOPT_CAPATH, static_cast<const char *>(nullptr), &good);
+	/* A name server that does not answer holds up nobody else. */
+	http_option(job, CURLOPT_QUICK_EXIT, 1L, &good);
 	http_option(job, CURLOPT_NOSIGNAL, 1L, &good);
 	http_option(job, CURLOPT_TIMEOUT_MS, static_cast<long>(rules.timeout), &good);
 	http_option(job, CURLOPT_USERAGENT, "chatserverd/" CS_VERSION, &good);

@@ -1,5 +1,6 @@
 push_CFLAGS = $(CURL_CFLAGS) $(SODIUM_CFLAGS)
-push_LIBS = $(CURL_LIBS) $(SODIUM_LIBS) $(CJSON_LIBS)
+# nodelete: a thread of libcurl that still asks a name server at the end needs its code.
+push_LIBS = -Wl,-z,nodelete $(CURL_LIBS) $(SODIUM_LIBS) $(CJSON_LIBS)
 push_MODEL = yes
 push_SHARED = name token
 push_SKIP = $(if $(filter yes,$(WITH_PUSH)),$(if $(filter no,$(WITH_LOGIN)),yes),yes)

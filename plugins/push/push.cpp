@@ -61,11 +61,22 @@ void push_tell_change(const push_plugin *p)
 	(void)p->context.host->route_all(p->context.self, 0, &parcel, 0);
 }
 
-static void push_on_routed(void *state, cs_conn, cs_account, const cs_parcel *)
+void push_end_sessions(const push_plugin *p, cs_account account)
+{
+	static const char head = 'X';
+	const cs_parcel parcel = {&head, sizeof head, nullptr};
+
+	(void)p->context.host->route(p->context.self, account, CS_EVERY_DEVICE, &parcel, 0);
+}
+
+/* For a session here: its bot was removed. For the instance: the list of bots has changed. */
+static void push_on_routed(void *state, cs_conn conn, cs_account, const cs_parcel *)
 {
 	push_plugin *p = static_cast<push_plugin *>(state);
 
-	if (p->posts)
+	if (conn != 0)
+		(void)p->context.host->close(p->context.self, conn, "the bot was removed");
+	else if (p->posts)
 		device_list_soon(p);
 }
 
