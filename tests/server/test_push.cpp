@@ -178,6 +178,38 @@ static void a_bot_gets_messages_of_groups_and_of_times_when_the_server_was_down(
 	assert_int_equal(json_integer(frames.back().get(), "groupid"), group);
 }
 
+/* More than may be on their way unconfirmed. */
+static void a_groupid_that_a_chat_brings_means_nothing(void **state)
+{
+	stage *st = static_cast<stage *>(*state);
+	const bot b = add_bot(st, "helper", "/bot");
+	test_client *ann = client_enter(st->server, "ann");
+
+	for (int i = 0; i < 300; i++)
+		client_chat_safely(ann, b.id, "x", ",\"groupid\":7");
+	wait_seq(st, b, 300);
+}
+
+static void a_bot_whose_account_is_locked_is_served_no_more(void **state)
+{
+	stage *st = static_cast<stage *>(*state);
+	const bot b = add_bot(st, "locked", "/bot"), other = add_bot(st, "other", "/other");
+	test_client *ann = client_enter(st->server, "ann");
+
+	client_chat_safely(ann, b.id, "before");
+	wait_seq(st, b, 1);
+	(void)CLIENT_ASK(st->operator_client, 0, "{\"msgid\":922,\"account\":%lld", static_cast<long long>(b.id));
+	client_chat_safely(ann, b.id, "while it is locked");
+	/* Some rounds of the plugin. */
+	for (int i = 1; i <= 5; i++) {
+		client_chat_safely(ann, other.id, "hello");
+		wait_seq(st, other, i);
+	}
+	assert_int_equal(last_seq(st, b), 1);
+	(void)CLIENT_ASK(st->operator_client, 0, "{\"msgid\":923,\"account\":%lld", static_cast<long long>(b.id));
+	wait_seq(st, b, 2);
+}
+
 static void a_receiver_that_fails_or_lies_loses_nothing_and_gets_nothing_out_of_order(void **state)
 {
 	stage *st = static_cast<stage *>(*state);
@@ -601,6 +633,8 @@ int main()
 {
 	const CMUnitTest tests[] = {
 		PUSH_TEST(what_is_said_to_a_bot_is_posted_in_order_and_signed),
+		PUSH_TEST(a_groupid_that_a_chat_brings_means_nothing),
+		PUSH_TEST(a_bot_whose_account_is_locked_is_served_no_more),
 		PUSH_TEST(a_bot_gets_messages_of_groups_and_of_times_when_the_server_was_down),
 		PUSH_TEST(a_receiver_that_fails_or_lies_loses_nothing_and_gets_nothing_out_of_order),
 		PUSH_TEST(a_receiver_is_asked_again_when_it_says),
