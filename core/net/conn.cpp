@@ -240,13 +240,19 @@ int conn_adopt(struct worker *w, unique_fd *fd, const char *peer, cs_conn *handl
 	return 0;
 }
 
-/* The operator that was silent longest, of those whose request is answered; null: all wait for an answer. */
+/* Nothing of it is under way: no request, no answer that it has not read, no frame that is half here. */
+static bool conn_is_idle(const struct conn *c)
+{
+	return !c->pending && !c->closing && !c->dead && !c->partial && conn_unsent(c) == 0;
+}
+
+/* The operator that was silent longest, of those that are idle; null: none is. */
 static struct conn *conn_find_idle_operator(const struct conn_table *t, const struct conn *but)
 {
 	struct conn *idle = nullptr;
 
 	for (const auto &c : t->slots)
-		if (c && c->is_operator && c.get() != but && !c->pending && !c->closing && !c->dead &&
+		if (c && c->is_operator && c.get() != but && conn_is_idle(c.get()) &&
 		    (!idle || c->heard < idle->heard))
 			idle = c.get();
 	return idle;

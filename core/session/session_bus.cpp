@@ -77,7 +77,7 @@ static void session_bus_alone(struct worker_shared *shared, cs_account account, 
 	if (!session_set_alone(shared->sessions, {account, device}, conn, alone))
 		return;
 	struct session_places places;
-	std::set<unsigned> workers = {conn_worker_index(conn)};
+	std::set<unsigned> workers = {0, conn_worker_index(conn)};
 
 	if (session_locate_all(shared->sessions, account, CS_EVERY_DEVICE, &places)) {
 		for (size_t i = 0; i < places.count; i++)

@@ -149,7 +149,9 @@ void login_sessions_on_not_alone(const login_plugin *plugin, uint64_t account)
 
 	if (found == plugin->formers.end() || plugin->context.host->monotonic() >= found->second.until)
 		return;
-	login_sessions_route_former(plugin, account, found->second.series);
+	/* 0: the account was only locked. */
+	if (found->second.series.all != 0)
+		login_sessions_route_former(plugin, account, found->second.series);
 	if (found->second.is_locked)
 		login_sessions_route_word(plugin, account, CS_EVERY_DEVICE, 'L');
 }
@@ -164,7 +166,10 @@ static void login_sessions_note_former(login_plugin *plugin, cs_account account,
 {
 	const uint64_t named = login_sessions_take(head + 1), other = login_sessions_take(head + 9);
 
-	login_sessions_remember(plugin, account)->series = {.all = named, .unnamed = other - named};
+	user_series *known = &login_sessions_remember(plugin, account)->series;
+
+	if (named >= known->all)
+		*known = {.all = named, .unnamed = other - named};
 }
 
 void login_sessions_on_routed(login_plugin *plugin, cs_conn conn, cs_account account, const cs_parcel *parcel)

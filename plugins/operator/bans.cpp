@@ -23,6 +23,8 @@ static void operator_bans_apply(const operator_plugin *p)
 {
 	std::vector<cs_network> networks;
 
+	if (p->bans.leaves)
+		return;
 	for (const auto &[text, ban] : p->bans.list)
 		networks.push_back(ban.network);
 	p->context.host->ban(p->context.self, networks.data(), networks.size());

@@ -21,6 +21,7 @@ struct operator_bans {
 	ban_state state; /* of the table when the list was read */
 	bool is_known = false; /* it was read */
 	bool is_reading = false, read_again = false;
+	bool leaves = false; /* another instance has taken over: only that one tells the core */
 };
 
 struct operator_plugin;

@@ -164,8 +164,9 @@ static void operator_stop(void *state)
 
 static int operator_busy(void *state)
 {
-	const operator_plugin *p = static_cast<const operator_plugin *>(state);
+	operator_plugin *p = static_cast<operator_plugin *>(state);
 
+	p->bans.leaves = true;
 	return p->backup || p->changes != 0 || p->purge.working || p->erase.working;
 }
 
