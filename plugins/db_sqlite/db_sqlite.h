@@ -127,6 +127,9 @@ void sqlite_backup_end(cs_db_backup *backup);
 /* restore of struct cs_db_driver. */
 [[nodiscard]] int sqlite_restore(const void *conf, const char *const *plugins, const char *file,
                                  const cs_db_server *server, cs_error *e);
+/* If a restore was broken off, takes it back: removes the second name of the store at the path, CHAT.DB.before, and
+ * brings its log back. The store is locked. -1: it has no such name, or that failed. */
+int sqlite_restore_undo(const std::string &path);
 
 /* classify.cpp ---------------------------------------------------------------------------------------- */
 

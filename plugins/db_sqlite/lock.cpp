@@ -131,12 +131,17 @@ static int db_sqlite_make_private(const std::string &path, const cs_db_server *s
 }
 
 /* If the database had a second name (a hard link), it would have a second write-ahead log. */
-static int db_sqlite_check_links(const sqlite_lock *lock, cs_error *e)
+static int db_sqlite_check_links(const sqlite_lock *lock, const cs_db_server *server, cs_error *e)
 {
 	struct stat info = {};
 
 	if (fstat(lock->database.fd, &info) == -1)
 		return db_sqlite_lock_fail(e, lock->path, "", strerror(errno));
+	if (info.st_nlink == 2 && sqlite_restore_undo(lock->path) == 0) {
+		server->log(CS_LOG_WARNING, "a restore was broken off, the old store stays file=%s",
+		            lock->path.c_str());
+		return 0;
+	}
 	if (info.st_nlink <= 1)
 		return 0;
 	snprintf(e->text, sizeof(e->text),
@@ -146,12 +151,12 @@ static int db_sqlite_check_links(const sqlite_lock *lock, cs_error *e)
 	return CS_EINVAL;
 }
 
-static int db_sqlite_take_both(const sqlite_lock *lock, cs_error *e)
+static int db_sqlite_take_both(const sqlite_lock *lock, const cs_db_server *server, cs_error *e)
 {
 	for (const sqlite_fd *file : {&lock->holder, &lock->database})
 		if (const int error = db_sqlite_take(*file))
 			return db_sqlite_refuse(lock, error, e);
-	return db_sqlite_check_links(lock, e);
+	return db_sqlite_check_links(lock, server, e);
 }
 
 /* With a wrong path the server would look healthy, but have no accounts. So an empty database is logged. */
@@ -176,7 +181,7 @@ int sqlite_lock_take(const sqlite_conf *conf, const cs_db_server *server, sqlite
 	}
 	if (!sqlite_resolve(conf, &lock->path))
 		return db_sqlite_lock_fail(e, conf->path, "", strerror(errno));
-	if (db_sqlite_open_files(lock.get(), e) || db_sqlite_take_both(lock.get(), e))
+	if (db_sqlite_open_files(lock.get(), e) || db_sqlite_take_both(lock.get(), server, e))
 		return CS_EINVAL;
 	for (const char *suffix : {"", "-wal", "-shm"})
 		if (db_sqlite_make_private(lock->path + suffix, server, e))

@@ -2,8 +2,10 @@
  * Puts a copy in the place of the database.
  *
  * The copy is made and checked beside the database, as CHAT.DB.restore. What the log of the old store has is first
- * brought into the old store, so that the log can be removed: SQLite would apply it to the new one. Then the two files
- * change their names in one step. So a crash leaves the old store or the new one, each whole. */
+ * brought into the old store, so that the log can be removed: SQLite would apply it to the new one. The old store gets
+ * a second name, CHAT.DB.before, and its log goes there if the store is too damaged to take it. Then the copy replaces
+ * the first name in one step. While a store has two names no server begins: the next to lock it first takes back what
+ * was done. So a crash leaves the old store with its log or the new one, each whole. */
 #include "db_sqlite.h"
 
 #include <cerrno>
@@ -44,17 +46,31 @@ static int db_sqlite_restore_copy_bytes(int from, int to)
 	return size < 0 || fsync(to) == -1 ? -1 : 0;
 }
 
-/* As the store that was there; a new one is of who owns the folder. */
+/* As the store that was there. */
 static int db_sqlite_restore_give(const sqlite_restoring *r, int fd)
 {
-	const std::string folder = r->path.substr(0, r->path.rfind('/') + 1);
 	struct stat info = {};
 
-	if (stat((r->is_new ? folder : r->path).c_str(), &info) == -1)
-		return -1;
-	if (!r->is_new && fchmod(fd, info.st_mode & 0700) == -1)
+	if (stat(r->path.c_str(), &info) == -1 || fchmod(fd, info.st_mode & 0700) == -1)
 		return -1;
 	return geteuid() == 0 ? fchown(fd, info.st_uid, info.st_gid) : 0;
+}
+
+/* An empty store is of who owns the folder, and so is the file of its lock: root may have made it, and the server's own
+ * user could not open it. Nothing else is given away. */
+static int db_sqlite_restore_give_empty(const sqlite_restoring *r, cs_error *e)
+{
+	const std::string folder = r->path.substr(0, r->path.rfind('/') + 1);
+	const sqlite_fd fd = {open(r->path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)};
+	struct stat store = {}, owner = {};
+
+	if (fd.fd == -1 || fstat(fd.fd, &store) == -1)
+		return db_sqlite_restore_fail(e, r->path, strerror(errno));
+	if (geteuid() != 0 || !S_ISREG(store.st_mode) || store.st_size > 0 || store.st_nlink > 1)
+		return 0;
+	if (stat(folder.c_str(), &owner) == -1 || fchown(fd.fd, owner.st_uid, owner.st_gid) == -1)
+		return db_sqlite_restore_fail(e, r->path, strerror(errno));
+	return 0;
 }
 
 static int db_sqlite_restore_check_file(const sqlite_restoring *r, const char *file, int fd, cs_error *e)
@@ -142,65 +158,119 @@ static int db_sqlite_restore_make(const sqlite_restoring *r, const char *file, c
 	return fd.fd == -1 || fsync(fd.fd) == -1 ? db_sqlite_restore_fail(e, r->made, strerror(errno)) : 0;
 }
 
-/* Brings the log of the old store into it. false: that cannot be done; the store is damaged, perhaps. */
-static bool db_sqlite_restore_empty_log(const sqlite_restoring *r)
+static int db_sqlite_restore_busy_take(void *arg, int, char **texts, char **)
+{
+	*static_cast<bool *>(arg) = texts[0] && strcmp(texts[0], "0") != 0;
+	return 0;
+}
+
+/* Brings the log of the old store into it. A result code of SQLite. */
+static int db_sqlite_restore_empty_log(const sqlite_restoring *r)
 {
 	sqlite3 *raw = nullptr;
 	int code = sqlite3_open_v2(r->path.c_str(), &raw, SQLITE_OPEN_READWRITE, "unix");
 	const sqlite_handle handle(raw);
+	bool busy = false;
 	struct stat log = {};
 
-	if (code == SQLITE_OK)
-		code = sqlite3_exec(raw, "PRAGMA wal_checkpoint(TRUNCATE)", nullptr, nullptr, nullptr);
-	return code == SQLITE_OK && (stat((r->path + "-wal").c_str(), &log) == -1 || log.st_size == 0);
+	if (code != SQLITE_OK)
+		return code;
+	sqlite3_busy_timeout(raw, static_cast<int>(r->conf->busy_timeout));
+	/* Else the close would remove a log that could not be read. */
+	(void)sqlite3_db_config(raw, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+	code = sqlite3_exec(raw, "PRAGMA wal_checkpoint(TRUNCATE)", db_sqlite_restore_busy_take, &busy, nullptr);
+	if (code != SQLITE_OK)
+		return code & 0xff;
+	return busy || (stat((r->path + "-wal").c_str(), &log) == 0 && log.st_size > 0) ? SQLITE_BUSY : SQLITE_OK;
 }
 
-/* A log that cannot be brought into a damaged store is kept beside it. */
-static int db_sqlite_restore_remove_log(const sqlite_restoring *r, cs_error *e)
+/* Only a damaged store may be left without what is in its log. */
+static int db_sqlite_restore_check_log(const sqlite_restoring *r, cs_error *e)
 {
-	const std::string log = r->path + "-wal", index = r->path + "-shm";
+	const int code = db_sqlite_restore_empty_log(r);
+	char why[200];
 
-	(void)unlink((r->before + "-wal").c_str());
-	if (!r->is_new && !db_sqlite_restore_empty_log(r)) {
-		r->server->log(CS_LOG_WARNING, "the old store is damaged, its log is kept beside it file=%s-wal",
-		               r->before.c_str());
-		if (rename(log.c_str(), (r->before + "-wal").c_str()) == -1 && errno != ENOENT)
-			return db_sqlite_restore_fail(e, log, strerror(errno));
+	if (code == SQLITE_OK)
+		return 0;
+	if (code == SQLITE_NOTADB || code == SQLITE_CORRUPT) {
+		r->server->log(CS_LOG_WARNING,
+		               "the old store is damaged, a log of it is kept beside it file=%s-wal error=\"%s\"",
+		               r->before.c_str(), sqlite3_errstr(code));
+		return 0;
 	}
-	for (const std::string &path : {log, index})
-		if (unlink(path.c_str()) == -1 && errno != ENOENT)
-			return db_sqlite_restore_fail(e, path, strerror(errno));
-	return sqlite_sync_folder(r->path, e) ? CS_EINVAL : 0;
+	snprintf(why, sizeof(why), "what its log has cannot be brought into the store: %s", sqlite3_errstr(code));
+	return db_sqlite_restore_fail(e, r->path, why);
 }
 
-/* One step. Some file systems cannot change two names: there the old store is put away first, as a second name that the
- * lock of a server refuses. */
+/* What was kept by an earlier restore is perhaps the only store that somebody has. */
+static int db_sqlite_restore_check_before(const sqlite_restoring *r, cs_error *e)
+{
+	struct stat info = {};
+
+	for (const char *suffix : {"", "-wal"})
+		if (lstat((r->before + suffix).c_str(), &info) == 0)
+			return db_sqlite_restore_fail(e, r->before + suffix,
+			                              "is there already, and the old store would replace it; move or "
+			                              "remove it first");
+	return 0;
+}
+
+static int db_sqlite_restore_move_log(const sqlite_restoring *r)
+{
+	const std::string log = r->path + "-wal";
+	struct stat info = {};
+
+	if (unlink((r->path + "-shm").c_str()) == -1 && errno != ENOENT)
+		return -1;
+	if (stat(log.c_str(), &info) == -1)
+		return errno == ENOENT ? 0 : -1;
+	return r->is_new || info.st_size == 0 ? unlink(log.c_str()) : rename(log.c_str(), (r->before + "-wal").c_str());
+}
+
+/* Takes back all that was done before the copy got the name of the store. */
+int sqlite_restore_undo(const std::string &path)
+{
+	const std::string before = path + ".before", log = path + "-wal", log_before = before + "-wal";
+	struct stat info = {}, same = {};
+
+	if (stat(path.c_str(), &info) == -1 || lstat(before.c_str(), &same) == -1)
+		return -1;
+	if (info.st_dev != same.st_dev || info.st_ino != same.st_ino)
+		return -1;
+	if (lstat(log_before.c_str(), &same) == 0 &&
+	    (lstat(log.c_str(), &info) == 0 || rename(log_before.c_str(), log.c_str()) == -1))
+		return -1;
+	return unlink(before.c_str());
+}
+
 static int db_sqlite_restore_change_names(const sqlite_restoring *r, cs_error *e)
 {
-	int failed = rename(r->made.c_str(), r->before.c_str());
+	int result = 0;
 
-	if (!failed)
-		failed = renameat2(AT_FDCWD, r->before.c_str(), AT_FDCWD, r->path.c_str(), RENAME_EXCHANGE);
-	if (failed && errno == EINVAL) {
-		failed = rename(r->before.c_str(), r->made.c_str());
-		if (!failed)
-			failed = link(r->path.c_str(), r->before.c_str());
-		if (!failed)
-			failed = rename(r->made.c_str(), r->path.c_str());
+	if (!r->is_new && link(r->path.c_str(), r->before.c_str()) == -1)
+		return db_sqlite_restore_fail(e, r->before, strerror(errno));
+	if (db_sqlite_restore_move_log(r) == -1)
+		result = db_sqlite_restore_fail(e, r->path + "-wal", strerror(errno));
+	if (!result)
+		result = sqlite_sync_folder(r->path, e) ? CS_EINVAL : 0;
+	if (!result && rename(r->made.c_str(), r->path.c_str()) == -1)
+		result = db_sqlite_restore_fail(e, r->path, strerror(errno));
+	if (result) {
+		(void)sqlite_restore_undo(r->path);
+		return result;
 	}
-	if (failed)
-		return db_sqlite_restore_fail(e, r->path, strerror(errno));
-	if (r->is_new)
-		(void)unlink(r->before.c_str());
 	return sqlite_sync_folder(r->path, e) ? CS_EINVAL : 0;
 }
 
 static int db_sqlite_restore_locked(sqlite_restoring *r, const char *file, const char *const *plugins, cs_error *e)
 {
-	int result = db_sqlite_restore_make(r, file, plugins, e);
+	int result = r->is_new ? 0 : db_sqlite_restore_check_before(r, e);
 
-	if (!result)
-		result = db_sqlite_restore_remove_log(r, e);
+	if (result)
+		return result;
+	result = db_sqlite_restore_make(r, file, plugins, e);
+	if (!result && !r->is_new)
+		result = db_sqlite_restore_check_log(r, e);
 	if (!result)
 		result = db_sqlite_restore_change_names(r, e);
 	if (result)
@@ -220,16 +290,19 @@ int sqlite_restore(const void *conf, const char *const *plugins, const char *fil
 		return db_sqlite_restore_fail(e, ":memory:", "a store in memory cannot be restored");
 	if (access(file, R_OK) == -1)
 		return db_sqlite_restore_fail(e, file, strerror(errno));
+	const bool is_made = lstat(r.conf->path, &info) == -1;
 	if (sqlite_make_folder(r.conf, e))
-		return CS_EINVAL;
-	r.is_new = stat(r.conf->path, &info) == 0 && info.st_size == 0;
-	if (sqlite_lock_take(r.conf, server, &lock, e))
 		return CS_EINVAL;
 	if (!sqlite_resolve(r.conf, &r.path))
 		r.path = r.conf->path;
+	if (db_sqlite_restore_give_empty(&r, e) || sqlite_lock_take(r.conf, server, &lock, e))
+		return CS_EINVAL;
+	r.is_new = stat(r.path.c_str(), &info) == 0 && info.st_size == 0;
 	r.made = r.path + ".restore";
 	r.before = r.path + ".before";
 	const int result = db_sqlite_restore_locked(&r, file, plugins, e);
+	if (result && is_made && stat(r.path.c_str(), &info) == 0 && info.st_size == 0)
+		(void)unlink(r.path.c_str());
 	sqlite_lock_give(lock, true);
 	if (!result && r.is_new)
 		server->log(CS_LOG_INFO, "the store was restored file=%s from=%s", r.path.c_str(), file);

@@ -175,6 +175,7 @@ static void a_restore_that_is_killed_leaves_one_store_or_the_other(void **state)
 	test_server_write_conf(s);
 	const int step = getenv("CS_LONG") ? 3 : 12;
 	for (int ms = 0; ms < 60; ms += step) {
+		(void)run_shell(s, "[ chat.db -ef chat.db.before ] || rm -f chat.db.before");
 		(void)run_shell(s, "timeout -s KILL " + check_format("0.%03d ", ms + 1) + program("chatserverd") +
 		                           " -c chat.conf --restore copy.db");
 		says(run_shell(s, "cp chat.db look.db; cp chat.db-wal look.db-wal 2>/dev/null; rm -f look.db-shm;"
@@ -182,9 +183,113 @@ static void a_restore_that_is_killed_leaves_one_store_or_the_other(void **state)
 		                  " WHERE kind = 0'"),
 		     0, "ok\n1\n");
 	}
+	(void)run_shell(s, "[ chat.db -ef chat.db.before ] || rm -f chat.db.before");
 	says(restore(s, "copy.db"), 0, "the store was restored");
 	test_server_start(s);
 	says(ctl(s, "check"), 0, "nothing is wrong");
+}
+
+static std::string restore_line(const char *file)
+{
+	return program("chatserverd") + " -c chat.conf --restore " + file;
+}
+
+static const char count_messages[] = "sqlite3 chat.db 'SELECT COUNT(*) FROM entry WHERE kind = 0'";
+
+/* The second message is in the log only. */
+static void leave_a_log(test_server *s)
+{
+	test_server_start(s);
+	const int64_t ann = client_absent(s, "ann"), bob = client_absent(s, "bob");
+	test_client *c = client_return(s, ann);
+	(void)client_chat_safely(c, bob, "before");
+	ctl_done(s, "backup copy.db");
+	(void)client_chat_safely(c, bob, "after");
+	test_server_kill(s);
+	test_server_write_conf(s);
+}
+
+/* As the restore left it that was killed before the copy got the name of the store. */
+static void a_restore_that_was_killed_midway_is_taken_back(void **state)
+{
+	auto *s = static_cast<test_server *>(*state);
+
+	leave_a_log(s);
+	says(run_shell(s, "ln chat.db chat.db.before && mv chat.db-wal chat.db.before-wal && rm -f chat.db-shm"), 0,
+	     "");
+	says(run_shell(s, restore_line("none.db")), 1, "none.db: No such file or directory");
+	says(run_shell(s, "echo no database >text.db; " + restore_line("text.db")), 1, "a restore was broken off");
+	says(run_shell(s, "ls"), 0, "chat.db-wal\n");
+	assert_int_equal(access((s->folder + "/chat.db.before").c_str(), F_OK), -1);
+	assert_int_equal(access((s->folder + "/chat.db.before-wal").c_str(), F_OK), -1);
+	says(run_shell(s, "ln chat.db chat.db.before"), 0, "");
+	test_server_start(s);
+	test_server_wait_log(s, "a restore was broken off");
+	assert_int_equal(access((s->folder + "/chat.db.before").c_str(), F_OK), -1);
+	says(run_shell(s, count_messages), 0, "2\n");
+}
+
+/* With the wrong copy first and the right one second, the store itself would be gone. */
+static void a_second_restore_does_not_replace_the_store_that_was_kept(void **state)
+{
+	auto *s = static_cast<test_server *>(*state);
+
+	leave_a_log(s);
+	says(run_shell(s, restore_line("copy.db")), 0, "the store was restored");
+	says(run_shell(s, restore_line("copy.db")), 1, "chat.db.before: is there already");
+	says(run_shell(s, "mv chat.db.before kept.db; touch chat.db.before-wal"), 0, "");
+	says(run_shell(s, restore_line("copy.db")), 1, "chat.db.before-wal: is there already");
+	says(run_shell(s, "rm chat.db.before-wal; sqlite3 kept.db 'SELECT COUNT(*) FROM entry WHERE kind = 0'"), 0,
+	     "2\n");
+	says(run_shell(s, restore_line("copy.db")), 0, "the store was restored");
+	assert_int_equal(access((s->folder + "/chat.db.before").c_str(), F_OK), 0);
+}
+
+static void a_store_that_is_read_is_not_taken_for_a_damaged_one(void **state)
+{
+	auto *s = static_cast<test_server *>(*state);
+
+	leave_a_log(s);
+	says(run_shell(s, "(echo 'BEGIN; SELECT COUNT(*) FROM entry;'; echo '.shell " + restore_line("copy.db") +
+	                          " -o db_sqlite.busy_timeout=100ms 2>&1') | sqlite3 chat.db"),
+	     0, "cannot be brought into the store: database is locked");
+	assert_int_equal(access((s->folder + "/chat.db.before").c_str(), F_OK), -1);
+	assert_int_equal(access((s->folder + "/chat.db.before-wal").c_str(), F_OK), -1);
+	assert_int_equal(access((s->folder + "/chat.db.restore").c_str(), F_OK), -1);
+	says(run_shell(s, count_messages), 0, "2\n");
+}
+
+static void a_damaged_store_is_kept_with_its_log(void **state)
+{
+	auto *s = static_cast<test_server *>(*state);
+
+	leave_a_log(s);
+	says(run_shell(s, "echo no database >chat.db; echo its log >chat.db-wal; rm -f chat.db-shm"), 0, "");
+	says(run_shell(s, restore_line("copy.db")), 0, "the old store is damaged");
+	says(run_shell(s, "cat chat.db.before chat.db.before-wal"), 0, "no database\nits log\n");
+	assert_int_equal(access((s->folder + "/chat.db-wal").c_str(), F_OK), -1);
+	says(run_shell(s, count_messages), 0, "1\n");
+}
+
+static void a_new_store_that_root_restores_is_of_who_owns_the_folder(void **state)
+{
+	auto *s = static_cast<test_server *>(*state);
+
+	if (geteuid() != 0)
+		skip();
+	leave_a_log(s);
+	s->options["db_sqlite.path"] = s->folder + "/data/chat.db";
+	test_server_write_conf(s);
+	says(run_shell(s, "mkdir data && chown 65534:65534 data; echo no database >text.db"), 0, "");
+	says(run_shell(s, restore_line("text.db")), 1, "text.db: is damaged, or no database");
+	says(run_shell(s, "ls data"), 0, "chat.db-lock\n");
+	assert_int_equal(access((s->folder + "/data/chat.db").c_str(), F_OK), -1);
+	says(run_shell(s, restore_line("copy.db")), 0, "the store was restored");
+	says(run_shell(s, "stat -c '%n %a %u:%g' data/*"), 0,
+	     "data/chat.db 600 65534:65534\ndata/chat.db-lock 600 65534:65534\n");
+	says(run_shell(s, "rm data/*; touch data/chat.db; " + restore_line("copy.db")), 0, "the store was restored");
+	says(run_shell(s, "stat -c '%n %a %u:%g' data/*"), 0,
+	     "data/chat.db 600 65534:65534\ndata/chat.db-lock 600 65534:65534\n");
 }
 
 static void another_database_has_programs_of_its_own_for_copies(void **state)
@@ -206,6 +311,11 @@ int main(void)
 		OWN(a_server_that_is_killed_leaves_no_half_backup_under_its_name),
 		OWN(a_copy_is_restored_when_the_server_stands_still),
 		OWN(a_restore_that_is_killed_leaves_one_store_or_the_other),
+		OWN(a_restore_that_was_killed_midway_is_taken_back),
+		OWN(a_second_restore_does_not_replace_the_store_that_was_kept),
+		OWN(a_store_that_is_read_is_not_taken_for_a_damaged_one),
+		OWN(a_damaged_store_is_kept_with_its_log),
+		OWN(a_new_store_that_root_restores_is_of_who_owns_the_folder),
 	};
 	const struct CMUnitTest mysql_tests[] = {
 		OWN(another_database_has_programs_of_its_own_for_copies),
