@@ -398,16 +398,21 @@ static int erasing_end(cs_db *db, erasing_step *step)
 /* ---- a step */
 
 /* The row is locked from now on to the end of the transaction. */
-static int erasing_take_lease(cs_db *db, erasing_step *step)
+static int erasing_take_lease(cs_db *db, const erasing_step &step)
 {
-	const int64_t next = erasing_lease_of(*step);
+	const int64_t next = erasing_lease_of(step);
 	const int result = sql_run(db, "UPDATE erasing SET lease = ? WHERE account = ? AND lease = ?",
-	                           {sql_integer(static_cast<uint64_t>(next)), sql_integer(step->row.account),
-	                            sql_integer(static_cast<uint64_t>(step->row.lease))});
+	                           {sql_integer(static_cast<uint64_t>(next)), sql_integer(step.row.account),
+	                            sql_integer(static_cast<uint64_t>(step.row.lease))});
 
 	if (result)
 		return result;
 	return db->driver->affected(db) == 1 ? 0 : MODEL_NONE;
+}
+
+int erasing_put_by(cs_db *db, const erasing_step &step)
+{
+	return erasing_take_lease(db, step);
 }
 
 struct erasing_state {
@@ -448,7 +453,7 @@ int erasing_run(cs_db *db, erasing_step *step)
 	step->group = step->heir = 0;
 	step->blanked = 0;
 	step->ended = false;
-	int result = erasing_take_lease(db, step);
+	int result = erasing_take_lease(db, *step);
 	if (!result)
 		result = erasing_find_group(db, step);
 	return result || step->group ? result : erasing_go_on(db, step);

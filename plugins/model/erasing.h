@@ -54,6 +54,9 @@ static inline int64_t erasing_lease_of(const erasing_step &step)
  * Writer. */
 [[nodiscard]] int erasing_run(cs_db *db, erasing_step *step);
 
+/* Sets only the lease: until then the other accounts come first. MODEL_NONE as above. Writer. */
+[[nodiscard]] int erasing_put_by(cs_db *db, const erasing_step &step);
+
 /* The frame of an entry as it is stored afterwards: what says who sent it when and where, and what it changed; `msg`
  * is empty, and `name` the one given. sender 0: an entry of the server about the account, which changes only its name.
  * 0, or CS_EINVAL: it is no frame. */

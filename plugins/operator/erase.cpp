@@ -17,10 +17,13 @@ static constexpr int64_t operator_erase_lease = 5000; /* ms; longer than a step 
 /* A step is followed by a pause of at least so long, and of so many times the time that the step took. */
 static constexpr int64_t operator_erase_pause = 10, operator_erase_pause_times = 4; /* ms */
 static constexpr int64_t operator_erase_again = 2000; /* ms, after a failure */
+static constexpr unsigned operator_erase_tries = 3; /* to leave a group; then the other accounts come first */
+static constexpr int64_t operator_erase_later = 600000; /* ms, until such an account is taken again */
 static constexpr int64_t operator_erase_rest = 3000; /* ms, until it is looked for accounts again */
 
 static void operator_erase_look(void *state, void *);
 static void operator_erase_step(void *state, void *);
+static void operator_erase_put_by(operator_plugin *p, uint64_t group);
 
 static void operator_erase_plan(operator_plugin *p, int64_t ms, cs_timer_fn *fn)
 {
@@ -112,8 +115,12 @@ static void operator_erase_has_left(void *arg, int result, uint64_t, const cs_ef
 	p->erase.working = false;
 	if (result == CS_ECANCELED)
 		return;
+	p->erase.tries += result && result != CS_ENOSTORE && result != CS_EUNKNOWN;
+	if (result && p->erase.tries >= operator_erase_tries)
+		return operator_erase_put_by(p, leaving->group);
 	if (result)
 		return operator_erase_put_off(p, "group", result, operator_erase_step);
+	p->erase.tries = 0;
 	operator_erase_audit(*leaving);
 	operator_erase_plan(p, operator_erase_pause, operator_erase_step);
 }
@@ -158,6 +165,7 @@ static void operator_erase_ended(operator_plugin *p)
 
 	c.host->log(c.self, CS_LOG_INFO, "account erased account=%llu entries=%llu", account, entries);
 	c.host->audit(c.self, "account_erased", "account=%llu entries=%llu", account, entries);
+	p->erase.put_by.erase(p->erase.row.account);
 	p->erase.row = {};
 	operator_erase_plan(p, operator_erase_pause, operator_erase_look);
 }
@@ -215,6 +223,47 @@ static void operator_erase_step(void *state, void *)
 	(void)work.release(); /* operator_erase_was_run owns it now */
 }
 
+/* ---- an account that cannot be erased now: the rows of a group are not what the group says */
+
+static int operator_erase_put_by_run(cs_db *db, void *arg)
+{
+	return erasing_put_by(db, static_cast<const operator_erase_work *>(arg)->step);
+}
+
+static void operator_erase_was_put_by(void *state, cs_conn, int result, void *arg)
+{
+	operator_plugin *p = static_cast<operator_plugin *>(state);
+	const std::unique_ptr<operator_erase_work> work(static_cast<operator_erase_work *>(arg));
+
+	p->erase.working = false;
+	p->erase.row = {};
+	if (result == CS_ECANCELED)
+		return;
+	if (result == 0)
+		p->erase.put_by.insert(work->step.row.account);
+	operator_erase_plan(p, result ? operator_erase_again : operator_erase_pause, operator_erase_look);
+}
+
+static void operator_erase_put_by(operator_plugin *p, uint64_t group)
+{
+	const plugin_context &c = p->context;
+	auto work = std::make_unique<operator_erase_work>();
+
+	c.host->log(c.self, CS_LOG_WARNING,
+	            "an account cannot leave a group, its erasing is tried again later; see chatctl check"
+	            " account=%llu group=%llu minutes=%lld",
+	            static_cast<unsigned long long>(p->erase.row.account), static_cast<unsigned long long>(group),
+	            static_cast<long long>(operator_erase_later / 60000));
+	work->step.row = p->erase.row;
+	work->step.until = c.host->now() + operator_erase_later;
+	if (c.host->work(c.self, 0, CS_WORK_WRITE, operator_erase_put_by_run, operator_erase_was_put_by, work.get())) {
+		operator_erase_plan(p, operator_erase_again, operator_erase_step);
+		return;
+	}
+	p->erase.working = true;
+	(void)work.release(); /* operator_erase_was_put_by owns it now */
+}
+
 /* ---- which account */
 
 static int operator_erase_find(cs_db *db, void *arg)
@@ -222,7 +271,7 @@ static int operator_erase_find(cs_db *db, void *arg)
 	return erasing_find(db, static_cast<erasing_row *>(arg));
 }
 
-/* Who alone has the store need not wait for a lease: it is its own, from before a restart. */
+/* Who alone has the store need not wait for a lease from before a restart: it is its own. */
 static void operator_erase_found(void *state, cs_conn, int result, void *arg)
 {
 	operator_plugin *p = static_cast<operator_plugin *>(state);
@@ -237,10 +286,11 @@ static void operator_erase_found(void *state, cs_conn, int result, void *arg)
 		return operator_erase_plan(p, operator_erase_again, operator_erase_look);
 	if (result == MODEL_NONE)
 		return operator_erase_plan(p, operator_erase_rest, operator_erase_look);
-	if (left > 0 && !c.host->store_is_exclusive(c.self))
+	if (left > 0 && (!c.host->store_is_exclusive(c.self) || p->erase.put_by.contains(row->account)))
 		return operator_erase_plan(p, std::min(left + 1, operator_erase_rest), operator_erase_look);
 	p->erase.row = *row;
 	p->erase.blanked = 0;
+	p->erase.tries = 0;
 	operator_erase_plan(p, operator_erase_pause, operator_erase_step);
 }
 

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -39,6 +40,8 @@ struct operator_erasing {
 	bool working = false; /* a step is under way */
 	erasing_row row; /* account 0: none */
 	uint64_t blanked = 0; /* entries */
+	unsigned tries = 0; /* to leave a group, that failed one after the other */
+	std::set<uint64_t> put_by; /* accounts that this node cannot erase; it waits for their leases, too */
 };
 
 /* An instance. */

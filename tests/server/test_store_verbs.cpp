@@ -89,6 +89,42 @@ static void a_store_with_any_history_has_nothing_wrong(void **state)
 	});
 }
 
+/* ---- a group whose rows are not what it says */
+
+static void who_cannot_be_erased_keeps_nobody_waiting(void **state)
+{
+	auto *s = static_cast<test_server *>(*state);
+
+	test_server_start(s);
+	test_client *ann = client_enter(s, "ann");
+	const int64_t ann_id = ann->id, bob = client_absent(s, "bob");
+	(void)client_create_group(ann, client_new_name("g"));
+	client_leave(ann);
+	change(s, "UPDATE conversation SET members = 9 WHERE kind = 1");
+	ctl_done(s, "account erase " + std::to_string(ann_id) + " yes");
+	check_wait("a warning", [=] {
+		return strstr(test_server_log(s).c_str(), ("an account cannot leave a group, its erasing is tried"
+		                                           " again later; see chatctl check account=" +
+		                                           std::to_string(ann_id))
+		                                                  .c_str()) != nullptr;
+	});
+	ctl_done(s, "account erase " + std::to_string(bob) + " yes");
+	check_wait("the end of an erasing", [=] {
+		return strstr(ctl(s, "account show " + std::to_string(bob)).text.c_str(), "erased") != nullptr &&
+		       strstr(test_server_log(s).c_str(), ("account erased account=" + std::to_string(bob)).c_str());
+	});
+}
+
+static void a_group_that_cannot_be_dissolved_is_an_error(void **state)
+{
+	auto *s = static_cast<test_server *>(*state);
+
+	test_server_start(s);
+	const store_people p = make_history(s);
+	change(s, "UPDATE conversation SET members = 9 WHERE kind = 1");
+	says(ctl(s, "group dissolve " + std::to_string(p.group)), 1, "no more members can be removed, 2 were");
+}
+
 /* ---- export and import */
 
 static std::string file_of(const test_server *s, const char *name)
@@ -241,6 +277,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		OWN(the_findings_are_json_for_programs),
 		OWN(a_store_with_any_history_has_nothing_wrong),
+		OWN(who_cannot_be_erased_keeps_nobody_waiting),
+		OWN(a_group_that_cannot_be_dissolved_is_an_error),
 		OWN(wrong_lines_are_refused_with_their_number),
 	};
 	const struct CMUnitTest sqlite_tests[] = {
