@@ -84,7 +84,7 @@ static int operator_import_run(cs_db *db, void *arg)
 	return transfer_read(db, &static_cast<operator_import *>(arg)->batch);
 }
 
-static void operator_import_done(void *, cs_conn conn, int result, void *arg)
+static void operator_import_done(void *state, cs_conn conn, int result, void *arg)
 {
 	const std::unique_ptr<operator_import> i(static_cast<operator_import *>(arg));
 	const plugin_context &c = i->context;
@@ -95,6 +95,9 @@ static void operator_import_done(void *, cs_conn conn, int result, void *arg)
 		(void)c.host->finish(c.self, conn);
 		return;
 	}
+	/* There may be bans in the lines. */
+	if (result == 0 || result == CS_EUNKNOWN)
+		bans_look(static_cast<operator_plugin *>(state));
 	if (result)
 		return operator_fail(c, conn, i->request, result);
 	operator_done(c, conn, i->request,

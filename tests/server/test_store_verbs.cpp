@@ -127,6 +127,19 @@ static void a_group_that_cannot_be_dissolved_is_an_error(void **state)
 
 /* ---- export and import */
 
+static void imported_bans_are_in_force_at_once(void **state)
+{
+	auto *s = static_cast<test_server *>(*state);
+
+	test_server_start(s);
+	says(run_shell(s, R"(printf '{"kind":"store","format":"chatserverd","version":1}\n{"kind":"ban","network":"192.0.2.0/24","created":1,"ends":0,"reason":""}\n' >in.jsonl)"),
+	     0, "");
+	ctl_done(s, "import in.jsonl");
+	check_wait("the bans", [=] {
+		return strstr(test_server_log(s).c_str(), "the list of bans was read bans=1") != nullptr;
+	});
+}
+
 static std::string file_of(const test_server *s, const char *name)
 {
 	return check_read_file(s->folder + "/" + name);
@@ -279,6 +292,7 @@ int main(void)
 		OWN(a_store_with_any_history_has_nothing_wrong),
 		OWN(who_cannot_be_erased_keeps_nobody_waiting),
 		OWN(a_group_that_cannot_be_dissolved_is_an_error),
+		OWN(imported_bans_are_in_force_at_once),
 		OWN(wrong_lines_are_refused_with_their_number),
 	};
 	const struct CMUnitTest sqlite_tests[] = {
