@@ -31,7 +31,8 @@ struct operator_purge {
 	bool all_looked = false;
 	std::vector<retention_old> old; /* the next one is the last */
 	uint64_t conversations = 0, removed = 0; /* conversations that had old entries, and entries that were removed */
-	uint64_t failures = 0; /* steps that the store has not done; their conversations were passed by */
+	unsigned tries = 0; /* of one step, one after the other, that the store has not done */
+	uint64_t failures = 0; /* conversations that were passed by */
 };
 
 /* The account that this node is erasing. */

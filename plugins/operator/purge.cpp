@@ -13,6 +13,8 @@ static constexpr size_t operator_purge_entries = 50; /* removed in one transacti
 /* As retention: the writer has most of its time for messages, also if the store is slow. */
 static constexpr int64_t operator_purge_pause = 20, operator_purge_pause_times = 8; /* ms, and times of a step */
 static constexpr int64_t operator_purge_again_after_failure = 1000; /* ms */
+/* A store may be away for minutes; what is damaged in it has the same result. */
+static constexpr unsigned operator_purge_tries = 600;
 
 struct operator_purge_work {
 	int64_t begun; /* ms, monotonic */
@@ -55,13 +57,34 @@ static void operator_purge_end(operator_plugin *p)
 	const plugin_context &c = p->context;
 
 	p->purge.running = false;
-	c.host->log(c.self, CS_LOG_INFO, "a purge has ended before=%lld conversations=%llu entries=%llu failures=%llu",
+	c.host->log(c.self, p->purge.failures ? CS_LOG_WARNING : CS_LOG_INFO,
+	            "a purge has ended before=%lld conversations=%llu entries=%llu failures=%llu",
 	            static_cast<long long>(p->purge.before), static_cast<unsigned long long>(p->purge.conversations),
 	            static_cast<unsigned long long>(p->purge.removed),
 	            static_cast<unsigned long long>(p->purge.failures));
 }
 
-/* A conversation whose entries cannot be removed now is passed by. */
+static bool operator_purge_may_work_later(int result)
+{
+	return result == CS_ENOSTORE || result == CS_EUNKNOWN || result == CS_EBUSY;
+}
+
+/* A conversation whose entries cannot be removed is passed by, but not at once if the store may be away. */
+static void operator_purge_has_failed(operator_plugin *p, int result)
+{
+	operator_purge *purge = &p->purge;
+
+	purge->tries++;
+	if (!purge->old.empty() && (!operator_purge_may_work_later(result) || purge->tries >= operator_purge_tries)) {
+		purge->failures++;
+		purge->tries = 0;
+		purge->old.pop_back();
+		if (purge->old.empty() && purge->all_looked)
+			return operator_purge_end(p);
+	}
+	operator_purge_plan(p, operator_purge_again_after_failure);
+}
+
 static void operator_purge_was_run(void *state, cs_conn, int result, void *arg)
 {
 	auto *p = static_cast<operator_plugin *>(state);
@@ -71,12 +94,9 @@ static void operator_purge_was_run(void *state, cs_conn, int result, void *arg)
 	p->purge.working = false;
 	if (result == CS_ECANCELED)
 		return;
-	if (result) {
-		p->purge.failures++;
-		if (!p->purge.old.empty())
-			p->purge.old.pop_back();
-		return operator_purge_plan(p, operator_purge_again_after_failure);
-	}
+	if (result)
+		return operator_purge_has_failed(p, result);
+	p->purge.tries = 0;
 	operator_purge_take(&p->purge, work.get());
 	if (p->purge.old.empty() && p->purge.all_looked)
 		return operator_purge_end(p);
