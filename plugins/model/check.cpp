@@ -82,7 +82,7 @@ static constexpr check_table check_tables[] = {
 		 {"a pair names an account that is not there",
                   "t.kind = 0 AND (" NO_ACCOUNT("low") " OR " NO_ACCOUNT("high") ")"},
 		 {"a pair does not say what its contacts say",
-                  "t.kind = 0 AND t.low <> t.high AND (t.flags & 15) <> " CONTACT(
+                  "t.kind = 0 AND t.low <> t.high AND (t.flags & 192) = 0 AND (t.flags & 15) <> " CONTACT(
 			  "low", "high",
 			  "blocked") " + 2 * " CONTACT("high", "low",
                                                        "blocked") " + 4 * " CONTACT("low", "high",
