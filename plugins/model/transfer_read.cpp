@@ -29,7 +29,9 @@ static int transfer_refuse(const transfer_reader *r, const std::string &why)
 
 /* ---- members of a line */
 
-/* 0 to 2^53 - 1. false: it is no such number. */
+static constexpr int64_t transfer_most = INT64_C(9007199254740991);
+
+/* -(2^53 - 1) to 2^53 - 1. false: it is no such number. */
 static bool transfer_number(std::string_view value, int64_t *number_r)
 {
 	const bool is_negative = value.starts_with('-');
@@ -44,7 +46,7 @@ static bool transfer_number(std::string_view value, int64_t *number_r)
 			return false;
 		*number_r = *number_r * 10 + (c - '0');
 	}
-	if (*number_r > INT64_C(9007199254740991))
+	if (*number_r > transfer_most)
 		return false;
 	if (is_negative)
 		*number_r = -*number_r;
@@ -86,8 +88,9 @@ static int transfer_missing_value(const transfer_reader *r, const transfer_colum
 	return 0;
 }
 
+/* least: of a number. */
 static int transfer_value(const transfer_reader *r, const transfer_members &members, const transfer_column &column,
-                          transfer_values *values)
+                          int64_t least, transfer_values *values)
 {
 	const char *member = transfer_member(column);
 	const std::string must = std::string(member) + " must be ";
@@ -101,6 +104,8 @@ static int transfer_value(const transfer_reader *r, const transfer_members &memb
 	case TRANSFER_INTEGER:
 		if (!transfer_get_number(members, member, &number))
 			return transfer_refuse(r, must + "a number");
+		if (number < least)
+			return transfer_refuse(r, must + std::to_string(least) + " or more");
 		values->values.push_back(sql_integer(static_cast<uint64_t>(number)));
 		return 0;
 	case TRANSFER_TEXT:
@@ -180,9 +185,14 @@ static int transfer_row(transfer_reader *r, const transfer_table &table, const t
 	transfer_comparison c = {};
 
 	values.texts.reserve(transfer_columns(table).size());
-	for (const transfer_column &column : transfer_columns(table))
-		if (const int result = transfer_value(r, members, column, &values))
+	const std::span<const transfer_column> columns = transfer_columns(table);
+	for (size_t i = 0; i < columns.size(); i++) {
+		/* The first number counts from 1 on, that of a device from 0 on. */
+		const int64_t least = i >= table.keys ? -transfer_most : i == 0 ? 1 : 0;
+
+		if (const int result = transfer_value(r, members, columns[i], least, &values))
 			return result;
+	}
 	int result = transfer_find_row(r, table, values.values, &c);
 	if (result)
 		return result;
@@ -236,6 +246,15 @@ struct transfer_entry {
 	bool is_there = false, is_same = true;
 };
 
+/* A frame as it is stored, which clients get with a few members more, as one line. */
+static bool transfer_is_frame(std::string_view body)
+{
+	std::vector<object_member> members;
+
+	return body.starts_with('{') && body.ends_with('}') && object_read(body, &members) == 0 && !members.empty() &&
+	       body.find('\n') == body.npos;
+}
+
 static int transfer_entry_parse(const transfer_reader *r, const transfer_members &members, transfer_entry *entry)
 {
 	std::string digits;
@@ -254,6 +273,8 @@ static int transfer_entry_parse(const transfer_reader *r, const transfer_members
 		return transfer_refuse(r, "edited must be a number");
 	if (!transfer_get_text(members, "body", &entry->body))
 		return transfer_refuse(r, "body must be a text");
+	if (!transfer_is_frame(entry->body) && (entry->type != ENTRY_PURGED || !entry->body.empty()))
+		return transfer_refuse(r, "body must be a frame: the text of a JSON object, with members");
 	if (members.contains("cid") && !transfer_get_text(members, "cid", &entry->cid))
 		return transfer_refuse(r, "cid must be a text");
 	if (members.contains("cid_hex") &&
@@ -388,6 +409,18 @@ static int transfer_raise_last(cs_db *db, const transfer_run &run)
 	                sql_integer(transfer_u(run.entries[0].conversation))});
 }
 
+/* A conversation that was written by hand is in the lists of conversations, too. */
+static int transfer_raise_week(cs_db *db, const transfer_run &run)
+{
+	uint64_t week = 0;
+
+	for (const transfer_entry &entry : run.entries)
+		if (entry.type == ENTRY_MESSAGE || entry.type == ENTRY_RECALLED)
+			week = std::max(week, message_week_of(entry.created));
+	return sql_run(db, "UPDATE conversation SET said_week = ? WHERE id = ? AND said_week < ?",
+	               {sql_integer(week), sql_integer(transfer_u(run.entries[0].conversation)), sql_integer(week)});
+}
+
 static int transfer_run_store(transfer_reader *r, transfer_run *run)
 {
 	uint64_t last = 0, first = UINT64_MAX, highest = 0;
@@ -417,6 +450,8 @@ static int transfer_run_store(transfer_reader *r, transfer_run *run)
 		return transfer_refuse(r, "one of this line and the next ones has the cid of another entry");
 	if (!result)
 		result = transfer_raise_last(r->db, *run);
+	if (!result)
+		result = transfer_raise_week(r->db, *run);
 	for (const transfer_entry &entry : run->entries)
 		(entry.is_there ? r->batch->skipped : r->batch->added)++;
 	return result;

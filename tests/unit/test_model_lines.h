@@ -41,13 +41,13 @@ static const std::vector<std::string> lines_of_store = {
 	R"({"kind":"cursor","account":10,"device":0,"conversation":1,"delivered_seq":4})",
 	R"({"kind":"cursor","account":10,"device":2,"conversation":2,"delivered_seq":1})",
 	R"({"kind":"follower","name":"push","conversation":1,"seq":3})",
-	R"({"kind":"entry","conversation":1,"seq":1,"sender":10,"type":0,"created":5000,"body":"{\"msgid\":5,\"msg\":\"one\"","cid":"c1"})",
-	R"({"kind":"entry","conversation":1,"seq":2,"sender":10,"type":0,"created":5001,"edited":4,"body":"{\"msg\":\"two\"","cid_hex":"00ff"})",
-	R"({"kind":"entry","conversation":1,"seq":3,"sender":10,"type":1,"created":5002,"body":"{"})",
-	R"({"kind":"entry","conversation":1,"seq":4,"sender":10,"type":2,"created":5003,"body":"{"})",
-	R"({"kind":"entry","conversation":2,"seq":1,"sender":10,"type":2,"created":5000,"body":"{"})",
-	R"({"kind":"entry","conversation":2,"seq":2,"sender":0,"type":2,"created":5000,"body":"{"})",
-	R"({"kind":"entry","conversation":2,"seq":3,"sender":12,"type":0,"created":5000,"body":"{\"msg\":\"three\""})",
+	R"({"kind":"entry","conversation":1,"seq":1,"sender":10,"type":0,"created":5000,"body":"{\"msgid\":5,\"msg\":\"one\"}","cid":"c1"})",
+	R"({"kind":"entry","conversation":1,"seq":2,"sender":10,"type":0,"created":5001,"edited":4,"body":"{\"msg\":\"two\"}","cid_hex":"00ff"})",
+	R"({"kind":"entry","conversation":1,"seq":3,"sender":10,"type":1,"created":5002,"body":"{\"msgid\":4}"})",
+	R"({"kind":"entry","conversation":1,"seq":4,"sender":10,"type":2,"created":5003,"body":"{\"msgid\":4}"})",
+	R"({"kind":"entry","conversation":2,"seq":1,"sender":10,"type":2,"created":5000,"body":"{\"msgid\":4}"})",
+	R"({"kind":"entry","conversation":2,"seq":2,"sender":0,"type":2,"created":5000,"body":"{\"msgid\":4}"})",
+	R"({"kind":"entry","conversation":2,"seq":3,"sender":12,"type":0,"created":5000,"body":"{\"msg\":\"three\"}"})",
 };
 
 struct lines_fixture {

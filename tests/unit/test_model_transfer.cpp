@@ -159,6 +159,59 @@ static void an_account_of_another_system_needs_only_a_number_and_a_name(void **s
 	                 1);
 }
 
+static void what_is_no_frame_is_no_body(void **state)
+{
+	cs_db *db = lines_db(state);
+
+	for (const char *body : {"", "hello", "{}", "{", "[1]", R"({\"a\":1}x)", R"({\"a\":\n1})"}) {
+		transfer_batch batch;
+
+		assert_int_equal(
+			lines_read(db, {check_format(R"({"kind":"entry","conversation":1,"seq":5,"sender":10,"type":0,)"
+		                                     R"("created":5004,"body":"%s"})",
+		                                     body)},
+		                   &batch),
+			MODEL_REFUSED);
+		assert_non_null(strstr(batch.why.c_str(), "body must be a frame"));
+	}
+	transfer_batch purged;
+	assert_int_equal(lines_read(db,
+	                            {R"({"kind":"entry","conversation":1,"seq":5,"sender":10,"type":3,"created":5004,)"
+	                             R"("body":""})"},
+	                            &purged),
+	                 0);
+}
+
+static void keys_begin_with_1(void **state)
+{
+	cs_db *db = lines_db(state);
+
+	for (const char *id : {"0", "-5"}) {
+		transfer_batch batch;
+
+		assert_int_equal(lines_read(db, {check_format(R"({"kind":"account","id":%s,"name":"eve"})", id)}, &batch),
+		                 MODEL_REFUSED);
+		assert_string_equal(batch.why.c_str(), "id must be 1 or more");
+	}
+}
+
+static void a_conversation_is_listed_by_its_newest_message(void **state)
+{
+	cs_db *db = lines_db(state);
+	transfer_batch batch;
+
+	assert_int_equal(
+		lines_read(db,
+	                   {R"({"kind":"entry","conversation":1,"seq":5,"sender":10,"type":0,"created":1209600000,)"
+	                    R"("body":"{\"msgid\":9}"})",
+	                    R"({"kind":"entry","conversation":1,"seq":6,"sender":10,"type":2,"created":2419200000,)"
+	                    R"("body":"{\"msgid\":9}"})"},
+	                   &batch),
+		0);
+	assert_int_equal(database_number(db, "SELECT said_week FROM conversation WHERE id = 1"), 3);
+	assert_int_equal(database_number(db, "SELECT said_week FROM conversation WHERE id = 2"), 1);
+}
+
 #define STORE(name) cmocka_unit_test_setup_teardown(name, lines_set_up, lines_tear_down)
 
 int main(void)
@@ -171,6 +224,9 @@ int main(void)
 		STORE(lines_that_were_read_before_are_skipped),
 		STORE(more_bans_than_a_page_has_travel),
 		STORE(an_account_of_another_system_needs_only_a_number_and_a_name),
+		STORE(what_is_no_frame_is_no_body),
+		STORE(keys_begin_with_1),
+		STORE(a_conversation_is_listed_by_its_newest_message),
 	};
 
 	return cmocka_run_group_tests(tests, nullptr, nullptr);
