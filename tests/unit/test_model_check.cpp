@@ -140,6 +140,15 @@ static void each_damage_is_found_and_said_where(void **state)
 	assert_string_equal(whole_check(db).c_str(), "");
 }
 
+/* The flags are of no use any more, and the contacts go at the end. */
+static void the_pair_of_an_account_that_is_being_erased_is_no_damage(void **state)
+{
+	cs_db *db = lines_db(state);
+
+	assert_int_equal(database_run(db, "UPDATE conversation SET flags = 64 WHERE id = 1"), 0);
+	assert_string_equal(whole_check(db).c_str(), "");
+}
+
 static void what_fills_more_than_one_look_is_found_too(void **state)
 {
 	cs_db *db = lines_db(state);
@@ -158,6 +167,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		STORE(each_damage_is_found_and_said_where),
+		STORE(the_pair_of_an_account_that_is_being_erased_is_no_damage),
 		STORE(what_fills_more_than_one_look_is_found_too),
 	};
 
