@@ -216,6 +216,24 @@ static void who_comes_back_to_the_moved_store_gets_what_was_missing(void **state
 	test_server_free(other);
 }
 
+static void an_export_writes_to_no_file_of_somebody_else(void **state)
+{
+	auto *s = static_cast<test_server *>(*state);
+
+	test_server_start(s);
+	const int64_t ann = client_absent(s, "ann");
+	for (const char *link : {"ln", "ln -s"})
+		for (const std::string &verb : {std::string("export"), "account export " + std::to_string(ann)}) {
+			says(run_shell(s, std::string("echo mine >other; rm -f out.jsonl; ") + link +
+			                          " other out.jsonl.tmp"),
+			     0, "");
+			ctl_done(s, verb + " out.jsonl");
+			says(run_shell(s, "cat other; test ! -e out.jsonl.tmp && test ! -L out.jsonl && ls out.jsonl"), 0,
+			     "mine\nout.jsonl\n");
+			says(ctl(s, verb + " out.jsonl"), 1, "File exists");
+		}
+}
+
 static void wrong_lines_are_refused_with_their_number(void **state)
 {
 	auto *s = static_cast<test_server *>(*state);
@@ -241,12 +259,16 @@ static void wrong_lines_are_refused_with_their_number(void **state)
 	            check_format(R"({"kind":"contact","account":%lld,"other":%lld,"listed":1,"blocked":1})",
 	                         (long long)p.ann, (long long)p.bob)),
 	     1, "line 2: the store has another contact with this number");
+	says(import(head + "\n" + R"({"kind":"account","id":0,"name":"zero"})"), 1, "line 2: id must be 1 or more");
 	says(import(head + "\n" +
-	            R"({"kind":"entry","conversation":999,"seq":1,"sender":1,"type":0,"created":1,"body":""})"),
+	            R"({"kind":"entry","conversation":1,"seq":1,"sender":1,"type":0,"created":1,"body":"hello"})"),
+	     1, "line 2: body must be a frame");
+	says(import(head + "\n" +
+	            R"({"kind":"entry","conversation":999,"seq":1,"sender":1,"type":0,"created":1,"body":"{\"msgid\":9}"})"),
 	     1, "line 2: there is no such conversation");
 	says(import(head + "\n" +
 	            check_format(
-			    R"({"kind":"entry","conversation":%lld,"seq":99,"sender":1,"type":0,"created":1,"body":""})",
+			    R"({"kind":"entry","conversation":%lld,"seq":99,"sender":1,"type":0,"created":1,"body":"{\"msgid\":9}"})",
 			    (long long)p.group)),
 	     1, "line 2: seq must be ");
 	says(import(R"({"kind":"store","format":"chatserverd","version":1,"id":"x"})"), 1, "it is cut off");
@@ -293,6 +315,7 @@ int main(void)
 		OWN(who_cannot_be_erased_keeps_nobody_waiting),
 		OWN(a_group_that_cannot_be_dissolved_is_an_error),
 		OWN(imported_bans_are_in_force_at_once),
+		OWN(an_export_writes_to_no_file_of_somebody_else),
 		OWN(wrong_lines_are_refused_with_their_number),
 	};
 	const struct CMUnitTest sqlite_tests[] = {

@@ -13,6 +13,7 @@
 #include <chatserverd/msgid.h>
 
 #include "answer.h"
+#include "file.h"
 #include "password.h"
 #include "text.h"
 
@@ -257,7 +258,7 @@ static enum chatctl_status chatctl_run_erase(const struct chatctl_options *optio
 /* ---- the export */
 
 struct chatctl_export {
-	std::string path;
+	std::string path, temporary;
 	FILE *file = nullptr;
 	int64_t items = 0;
 };
@@ -305,8 +306,13 @@ static enum chatctl_status chatctl_export_account_pages(const struct chatctl_opt
 /* A file that is there already may be somebody's: it is left alone. */
 static bool chatctl_open_export(struct chatctl_export *e)
 {
-	const int fd = open(e->path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int fd = -1;
 
+	e->temporary = e->path + ".tmp";
+	if (access(e->path.c_str(), F_OK) == 0)
+		errno = EEXIST;
+	else
+		fd = chatctl_make_file(e->temporary);
 	if (fd != -1)
 		e->file = fdopen(fd, "w");
 	if (e->file)
@@ -317,16 +323,15 @@ static bool chatctl_open_export(struct chatctl_export *e)
 
 static enum chatctl_status chatctl_close_export(struct chatctl_export *e, enum chatctl_status status)
 {
-	const bool is_safe = fflush(e->file) == 0 && fsync(fileno(e->file)) == 0;
-
-	if (status == CHATCTL_DONE && !is_safe) {
+	if (status == CHATCTL_DONE && (fflush(e->file) != 0 || fsync(fileno(e->file)) != 0 ||
+	                               chatctl_name_file(e->temporary, e->path) == -1)) {
 		(void)fprintf(stderr, "chatctl: cannot write %s: %s\n", chatctl_harmless(e->path).c_str(),
 		              strerror(errno));
 		status = CHATCTL_REFUSED;
 	}
 	(void)fclose(e->file);
 	if (status != CHATCTL_DONE)
-		(void)unlink(e->path.c_str());
+		(void)unlink(e->temporary.c_str());
 	return status;
 }
 

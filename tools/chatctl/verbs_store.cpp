@@ -15,6 +15,7 @@
 #include <chatserverd/msgid.h>
 
 #include "answer.h"
+#include "file.h"
 #include "text.h"
 
 using chatctl_text_ptr = std::unique_ptr<char, function_deleter<cJSON_free>>;
@@ -185,16 +186,11 @@ static int chatctl_file_add(struct chatctl_file *f, const cJSON *item)
 	return 0;
 }
 
-/* The file gets its name when all of it is on the disk. */
 static int chatctl_file_finish(struct chatctl_file *f)
 {
-	const std::string folder = f->path.substr(0, f->path.rfind('/') + 1);
-
-	if (chatctl_file_flush(f) == -1 || fsync(f->fd.fd) == -1 || link(f->temporary.c_str(), f->path.c_str()) == -1)
+	if (chatctl_file_flush(f) == -1 || fsync(f->fd.fd) == -1)
 		return -1;
-	(void)unlink(f->temporary.c_str());
-	const unique_fd above(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-	return above.fd == -1 ? -1 : fsync(above.fd);
+	return chatctl_name_file(f->temporary, f->path);
 }
 
 static enum chatctl_status chatctl_export_pages(const struct chatctl_options *options, struct chatctl_wire *w,
@@ -238,8 +234,8 @@ static enum chatctl_status chatctl_run_export(const struct chatctl_options *opti
 	if (access(f.path.c_str(), F_OK) == 0)
 		errno = EEXIST;
 	else
-		f.fd.reset(open(f.temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
-	if (f.fd.fd == -1 || fchmod(f.fd.fd, 0600) == -1)
+		f.fd.reset(chatctl_make_file(f.temporary));
+	if (f.fd.fd == -1)
 		return chatctl_file_fails(f.path);
 	enum chatctl_status status = chatctl_export_pages(options, w, request, &f);
 	if (status == CHATCTL_DONE) {
