@@ -3,6 +3,8 @@
 #include <clocale>
 #include <cstdio>
 
+#include <sys/prctl.h>
+
 #include <base/standard.h>
 
 #include "options.h"
@@ -20,6 +22,8 @@ int main(int argc, char **argv)
 	struct chatctl_wire wire;
 
 	standard_open();
+	/* It holds passwords: no core file, and no debugger but root's. */
+	(void)prctl(PR_SET_DUMPABLE, 0);
 	/* Names are UTF-8, whatever the locale says. */
 	(void)setlocale(LC_CTYPE, "C.UTF-8");
 	const int read = chatctl_read_options(argc, argv, &options);

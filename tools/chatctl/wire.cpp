@@ -15,8 +15,9 @@
 
 #include "text.h"
 
-/* An answer is at most a page of 256 KiB and one item; whatever is longer comes from something else. */
-static constexpr size_t chatctl_most_answer = 4 * 1024 * 1024;
+/* An answer is at most a page of 256 KiB and one item, which grows if it is quoted: core.max_frame is at most 16 MiB.
+ * Whatever is longer comes from something else. */
+static constexpr size_t chatctl_most_answer = 40 * 1024 * 1024;
 
 static int64_t chatctl_clock_ms(void)
 {
