@@ -132,12 +132,13 @@ static void imported_bans_are_in_force_at_once(void **state)
 	auto *s = static_cast<test_server *>(*state);
 
 	test_server_start(s);
-	says(run_shell(s, R"(printf '{"kind":"store","format":"chatserverd","version":1}\n{"kind":"ban","network":"192.0.2.0/24","created":1,"ends":0,"reason":""}\n' >in.jsonl)"),
+	says(run_shell(
+		     s,
+		     R"(printf '{"kind":"store","format":"chatserverd","version":1}\n{"kind":"ban","network":"192.0.2.0/24","created":1,"ends":0,"reason":""}\n' >in.jsonl)"),
 	     0, "");
 	ctl_done(s, "import in.jsonl");
-	check_wait("the bans", [=] {
-		return strstr(test_server_log(s).c_str(), "the list of bans was read bans=1") != nullptr;
-	});
+	check_wait("the bans",
+	           [=] { return strstr(test_server_log(s).c_str(), "the list of bans was read bans=1") != nullptr; });
 }
 
 static std::string file_of(const test_server *s, const char *name)
@@ -228,8 +229,8 @@ static void an_export_writes_to_no_file_of_somebody_else(void **state)
 			                          " other out.jsonl.tmp"),
 			     0, "");
 			ctl_done(s, verb + " out.jsonl");
-			says(run_shell(s, "cat other; test ! -e out.jsonl.tmp && test ! -L out.jsonl && ls out.jsonl"), 0,
-			     "mine\nout.jsonl\n");
+			says(run_shell(s, "cat other; test ! -e out.jsonl.tmp && test ! -L out.jsonl && ls out.jsonl"),
+			     0, "mine\nout.jsonl\n");
 			says(ctl(s, verb + " out.jsonl"), 1, "File exists");
 		}
 }
@@ -310,12 +311,9 @@ static void thousands_of_messages_move_in_seconds(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		OWN(the_findings_are_json_for_programs),
-		OWN(a_store_with_any_history_has_nothing_wrong),
-		OWN(who_cannot_be_erased_keeps_nobody_waiting),
-		OWN(a_group_that_cannot_be_dissolved_is_an_error),
-		OWN(imported_bans_are_in_force_at_once),
-		OWN(an_export_writes_to_no_file_of_somebody_else),
+		OWN(the_findings_are_json_for_programs),        OWN(a_store_with_any_history_has_nothing_wrong),
+		OWN(who_cannot_be_erased_keeps_nobody_waiting), OWN(a_group_that_cannot_be_dissolved_is_an_error),
+		OWN(imported_bans_are_in_force_at_once),        OWN(an_export_writes_to_no_file_of_somebody_else),
 		OWN(wrong_lines_are_refused_with_their_number),
 	};
 	const struct CMUnitTest sqlite_tests[] = {

@@ -167,9 +167,10 @@ static void what_is_no_frame_is_no_body(void **state)
 		transfer_batch batch;
 
 		assert_int_equal(
-			lines_read(db, {check_format(R"({"kind":"entry","conversation":1,"seq":5,"sender":10,"type":0,)"
-		                                     R"("created":5004,"body":"%s"})",
-		                                     body)},
+			lines_read(db,
+		                   {check_format(R"({"kind":"entry","conversation":1,"seq":5,"sender":10,"type":0,)"
+		                                 R"("created":5004,"body":"%s"})",
+		                                 body)},
 		                   &batch),
 			MODEL_REFUSED);
 		assert_non_null(strstr(batch.why.c_str(), "body must be a frame"));
@@ -189,8 +190,9 @@ static void keys_begin_with_1(void **state)
 	for (const char *id : {"0", "-5"}) {
 		transfer_batch batch;
 
-		assert_int_equal(lines_read(db, {check_format(R"({"kind":"account","id":%s,"name":"eve"})", id)}, &batch),
-		                 MODEL_REFUSED);
+		assert_int_equal(
+			lines_read(db, {check_format(R"({"kind":"account","id":%s,"name":"eve"})", id)}, &batch),
+			MODEL_REFUSED);
 		assert_string_equal(batch.why.c_str(), "id must be 1 or more");
 	}
 }

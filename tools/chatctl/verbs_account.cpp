@@ -323,8 +323,8 @@ static bool chatctl_open_export(struct chatctl_export *e)
 
 static enum chatctl_status chatctl_close_export(struct chatctl_export *e, enum chatctl_status status)
 {
-	if (status == CHATCTL_DONE && (fflush(e->file) != 0 || fsync(fileno(e->file)) != 0 ||
-	                               chatctl_name_file(e->temporary, e->path) == -1)) {
+	if (status == CHATCTL_DONE &&
+	    (fflush(e->file) != 0 || fsync(fileno(e->file)) != 0 || chatctl_name_file(e->temporary, e->path) == -1)) {
 		(void)fprintf(stderr, "chatctl: cannot write %s: %s\n", chatctl_harmless(e->path).c_str(),
 		              strerror(errno));
 		status = CHATCTL_REFUSED;

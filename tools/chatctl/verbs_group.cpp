@@ -192,10 +192,11 @@ static enum chatctl_status chatctl_dissolve(const struct chatctl_options *option
 		if (!chatctl_flag(answer.get(), "ended") && chatctl_number(answer.get(), "removed") > 0)
 			continue;
 		if (!chatctl_flag(answer.get(), "ended")) {
-			(void)fprintf(stderr,
-			              "chatctl: no more members can be removed, %lld were; look with chatctl check what "
-			              "is wrong with the group\n",
-			              static_cast<long long>(removed));
+			(void)fprintf(
+				stderr,
+				"chatctl: no more members can be removed, %lld were; look with chatctl check what "
+				"is wrong with the group\n",
+				static_cast<long long>(removed));
 			return CHATCTL_REFUSED;
 		}
 		cJSON_SetNumberValue(cJSON_GetObjectItemCaseSensitive(answer.get(), "removed"),
