@@ -126,7 +126,7 @@ static void who_comes_and_goes_leaves_lines_in_the_log(void **state)
 	assert_true(f->host->log == expected);
 	const std::vector<std::string> audited = {
 		"register_refused peer=192.0.2.7:1 errno=1 why=\"name must not have control characters\"",
-		"registered account=1 name=\"zhang san\" peer=192.0.2.7:1",
+		"registered account=1 name=\"zhang san\" peer=192.0.2.7:1 invite=0",
 		"login account=1 device=0 device_name=\"\" peer=192.0.2.7:1 method=password"};
 	assert_int_equal(f->host->audits.size(), audited.size());
 	for (size_t i = 0; i < audited.size(); i++)
