@@ -252,8 +252,7 @@ static struct conn *conn_find_idle_operator(const struct conn_table *t, const st
 	struct conn *idle = nullptr;
 
 	for (const auto &c : t->slots)
-		if (c && c->is_operator && c.get() != but && conn_is_idle(c.get()) &&
-		    (!idle || c->heard < idle->heard))
+		if (c && c->is_operator && c.get() != but && conn_is_idle(c.get()) && (!idle || c->heard < idle->heard))
 			idle = c.get();
 	return idle;
 }
