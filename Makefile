@@ -217,7 +217,7 @@ unwanted = $(if $(db_mysql_SKIP),mysql) $(if $(bus_redis_SKIP),redis) $(if $(cha
 test_binaries = $(patsubst %.cpp,$(BUILD)/%,$(foreach t,$(test_sources),$(if $(strip $(foreach u,$(unwanted),$(findstring $(u),$(t)))),,$(t))))
 mysql_suite = $(addprefix unit/test_,db db_migrate model model_append model_check model_contacts model_devices model_edits model_erasing model_follow model_groups model_history \
 	model_inbox model_news model_register_invites model_retention model_tokens model_transfer) $(addprefix server/test_,accounts backup cid conversations crash edit followers group_roles groups history invites limits load login offline operate people \
-	post presence refusals reminders requests retention set_password sink stop store_copies store_verbs trouble)
+	post presence refusals reminders requests retention set_password stop store_verbs trouble)
 # The tests of the protocol run once more over each other transport; see tests/support/transport.h. These do not:
 # clients and a bench that are programs of their own;
 transport_others = chat%
@@ -352,7 +352,7 @@ check-packages: all
 # mysql_suite that are instrumented run with MariaDB too, under AddressSanitizer. Those that mostly wait for a time to
 # pass, or test the bench, are left out; test_conversations kills the server, too, as test_crash does.
 waiting_tests = unit/test_conn_probe plugin/test_bus_redis_refused $(addprefix server/test_,addresses attack_silent chatbench chatbench_wrong \
-	crash guessing haproxy haproxy_web probe prometheus proxy public_address retention slow_start tls watchdog watchdog_mysql)
+	crash guessing haproxy haproxy_web probe prometheus proxy public_address replace_ours replace_refused retention sink slow_start store_copies tls watchdog watchdog_mysql)
 sanitized_tests = $(or $(TESTS),$(fuzz_names:%=fuzz/replay_%) $(filter-out %_idle_memory $(waiting_tests),$(test_binaries:$(BUILD)/tests/%=%)) \
 	$(filter %/test_second_login,$(cluster_binaries:$(BUILD)/tests/%=%)))
 outside_tests = $(filter-out server/test_mysql,$(filter server/% cluster/%,$(sanitized_tests)))
