@@ -147,7 +147,7 @@ static void three_servers_may_start_at_once_on_a_database_that_is_not_there(void
 	assert_true(ann->id != bob->id);
 	assert_int_equal(client_chat_safely(ann, bob->id, "x"), 1);
 	assert_int_equal(client_chat_safely(bob, ann->id, "y"), 2);
-	assert_int_equal(number_in(w, "SELECT COUNT(*) FROM schema_version WHERE plugin = ''"), 5);
+	assert_int_equal(number_in(w, "SELECT COUNT(*) FROM schema_version WHERE plugin = ''"), 8);
 	for (test_server *s : all) {
 		test_server_stop(s);
 		if (s != w->server)
