@@ -588,7 +588,8 @@ struct cs_plugin {
 	uint32_t parcel_version;
 	/* The account, whose sessions were all here, now has one on another node as well. Parcels that were routed to
 	 * it shortly before have perhaps reached the sessions of this node only. Called once for the account on
-	 * the first worker and on each that has, or just had, a session of it. Never called without a bus. NULL: not wanted. */
+	 * the first worker and on each that has, or just had, a session of it. Never called without a bus. NULL:
+	 * not wanted. */
 	void (*not_alone)(void *state, cs_account account);
 
 	/* ---- being replaced by another version of the plugin while the server runs (a reload found that the file has
