@@ -29,8 +29,8 @@ extern const struct cs_route control_verbs[];
 [[nodiscard]] int control_check(struct server *s, struct cs_error *e);
 /* Checks that no other server listens there. */
 [[nodiscard]] int control_reserve(const struct server *s, struct cs_error *e);
-/* Makes the socket if there is core.control. Without it, orders of other nodes are carried out all the same. When the
- * workers are open and do not run yet. */
+/* Makes the socket that core.control names. A node without one carries out orders of other nodes, too. When the workers
+ * are open and do not run yet. */
 [[nodiscard]] int control_open(struct server *s, struct cs_error *e);
 /* A reload has ended: answers who waits for it. See server.reload_result. */
 void control_reload_ended(struct server *s);
