@@ -257,7 +257,9 @@ fuzz_support := $(filter $(BUILD)/tests/support/fake_%,$(call objects_of,tests/s
 fuzz_names := $(patsubst tests/fuzz/fuzz_%.cpp,%,$(filter-out $(if $(bus_redis_SKIP),%_redis_message.cpp) $(if $(websocket_SKIP),%_websocket.cpp),$(wildcard tests/fuzz/fuzz_*.cpp)))
 replay_binaries := $(fuzz_names:%=$(BUILD)/tests/fuzz/replay_%)
 TEST_CFLAGS = $(CMOCKA_CFLAGS) $(CORE_CFLAGS) $(SQLITE_CFLAGS)
-TEST_LIBS = $(CMOCKA_LIBS) $(CORE_LIBS) $(SQLITE_LIBS) $(if $(tls_openssl_SKIP),,$(OPENSSL_LIBS))
+# The tests are linked with mold, if there is one: ld takes a second of a processor for each of 250 programs.
+test_linker = $(eval test_linker := $$(if $$(shell $(CXX) -fuse-ld=mold -Wl,--version 2>/dev/null | grep -o ^mold),-fuse-ld=mold))$(test_linker)
+TEST_LIBS = $(test_linker) $(CMOCKA_LIBS) $(CORE_LIBS) $(SQLITE_LIBS) $(if $(tls_openssl_SKIP),,$(OPENSSL_LIBS))
 # The test client and the receiver of POST requests speak TLS.
 $(patsubst %,$(BUILD)/tests/support/%.o,transport receiver): private TEST_CFLAGS += $(if $(tls_openssl_SKIP),,$(OPENSSL_CFLAGS) -DTEST_TLS)
 
