@@ -170,9 +170,6 @@ static int group_on_create(void *state, const cs_frame *frame)
 		rc = group_check_description(g, frame, description);
 	if (rc == 0)
 		rc = message_check_entry(g->context, frame, &entry);
-	if (rc == 0 && g->context.host->has(frame, "groupid"))
-		rc = group_refuse(g, frame->conn, &frame->request, CS_ERRNO_BAD_FRAME,
-		                  "groupid is the server's to add");
 	if (rc != 0)
 		return rc;
 	auto change = group_pending_of(g);

@@ -1,1 +1,2 @@
 history_MODEL = yes
+history_SHARED = message

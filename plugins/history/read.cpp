@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "../model/marks.h"
+#include "../shared/message.h"
 #include "history.h"
 
 /* A READ on its way to a writer and back. */
@@ -57,23 +58,6 @@ static void read_done(void *state, int result, void *item)
 
 static const cs_batch read_batch = {"read", read_run, nullptr, read_done, {nullptr, nullptr}};
 
-/* What is forwarded may bring nothing that the server adds, and no other name. */
-static int read_check(const plugin_context &c, const cs_frame *frame)
-{
-	std::string_view name = frame->name;
-
-	if (field_text(c, frame, "name", FIELD_OPTIONAL, &name))
-		return CS_REJECT;
-	for (const char *key : {"ts", "edited", "recalled"})
-		if (c.host->has(frame, key))
-			return c.host->refuse(c.self, frame->conn, &frame->request, CS_ERRNO_BAD_FRAME,
-			                      "%s is the server's to add", key);
-	if (name != frame->name)
-		return c.host->refuse(c.self, frame->conn, &frame->request, CS_ERRNO_NOT_ALLOWED,
-		                      "name is not this account's");
-	return 0;
-}
-
 int history_on_read(void *state, const cs_frame *frame)
 {
 	const plugin_context &c = static_cast<history_plugin *>(state)->context;
@@ -87,7 +71,7 @@ int history_on_read(void *state, const cs_frame *frame)
 	if (!result)
 		result = field_flag(c, frame, "show", FIELD_OPTIONAL, &show);
 	if (!result)
-		result = read_check(c, frame);
+		result = message_check_forwarded(c, frame);
 	if (result)
 		return result;
 	reading->request = frame->request;

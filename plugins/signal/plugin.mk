@@ -1,1 +1,2 @@
 signal_MODEL = yes
+signal_SHARED = message

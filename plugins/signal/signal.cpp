@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "../shared/contacts.h"
+#include "../shared/message.h"
 
 /* Bytes. If less waits than this, the client counts as fast. */
 static constexpr size_t signal_little_unsent = 16 * 1024;
@@ -25,22 +26,13 @@ static int signal_refuse(const signal_plugin *p, const cs_frame *frame, int wire
 static int signal_check(const signal_plugin *p, const cs_frame *frame)
 {
 	const plugin_context &c = p->context;
-	std::string_view kind, name = frame->name;
-	int result = field_text(c, frame, "kind", FIELD_REQUIRED, &kind);
+	std::string_view kind;
 
-	if (!result)
-		result = field_text(c, frame, "name", FIELD_OPTIONAL, &name);
-	if (result)
+	if (const int result = field_text(c, frame, "kind", FIELD_REQUIRED, &kind))
 		return result;
 	if (kind.empty() || kind.size() > signal_most_kind)
 		return signal_refuse(p, frame, CS_ERRNO_BAD_FRAME, "kind must have 1 to 32 bytes");
-	if (c.host->has(frame, "seq"))
-		return signal_refuse(p, frame, CS_ERRNO_BAD_FRAME, "seq is the server's to add");
-	if (c.host->has(frame, "ts"))
-		return signal_refuse(p, frame, CS_ERRNO_BAD_FRAME, "ts is the server's to add");
-	if (name != frame->name)
-		return signal_refuse(p, frame, CS_ERRNO_NOT_ALLOWED, "name is not this account's");
-	return 0;
+	return message_check_forwarded(c, frame);
 }
 
 /* The head is the sender, and the frame too if that is small, because a head needs no memory of its own. */

@@ -97,7 +97,7 @@ static void nobody_speaks_as_another_or_brings_what_the_server_adds(void **state
 	const std::string of = ",\"groupid\":2,\"of\":1,\"msg\":\"x\"";
 
 	for (const int msgid : {160, 161}) {
-		for (const char *key : {"seq", "ts", "edited", "recalled"})
+		for (const char *key : {"seq", "ts", "edited", "recalled", "operator"})
 			expect_refused(f, conn, msgid, 4, std::string(key) + " is the server's to add",
 			               of + ",\"" + key + "\":1");
 		expect_refused(f, conn, msgid, 4, "name must be a text", of + ",\"name\":7");

@@ -245,6 +245,22 @@ static void what_the_server_adds_may_not_be_brought(void **state)
 	assert_int_equal(f->mailbox.sent.size(), 0);
 }
 
+/* Old clients may bring any member: only those of the table of shared/message.cpp are refused. */
+static void members_that_the_server_never_adds_to_a_frame_pass(void **state)
+{
+	handler_fixture *f = handler_fixture_load(state, "group");
+	const cs_conn conn = fixture_session(f, "zhang san"), other = fixture_session(f, "gao yang");
+	const std::string own = ",\"operator\":true,\"account\":1,\"toid\":7,\"forwarded\":{\"seq\":1}";
+
+	fixture_ask(f, conn, R"({"msgid":8,"id":1,"groupname":"c++")" + own + "}");
+	const uint64_t group = f->mailbox.effects.at(0).conversation;
+	fixture_ask(f, other, group_frame(9, 2, group, own.c_str()));
+	fixture_ask(f, other, group_frame(10, 2, group, (",\"msg\":\"hi\"" + own).c_str()));
+	assert_int_equal(f->mailbox.sent.size(), 3);
+	for (const auto &sent : f->mailbox.sent)
+		assert_non_null(strstr(sent.frame.c_str(), own.c_str()));
+}
+
 static void what_is_done_is_told_to_the_audit_log_once(void **state)
 {
 	handler_fixture *f = handler_fixture_load(state, "group");
@@ -284,6 +300,7 @@ int main(void)
 		TEST(a_group_message_is_checked_as_any_message_is),
 		TEST(every_request_needs_a_login_and_ones_own_id),
 		TEST(what_the_server_adds_may_not_be_brought),
+		TEST(members_that_the_server_never_adds_to_a_frame_pass),
 	};
 
 	return cmocka_run_group_tests(tests, nullptr, nullptr);

@@ -238,6 +238,8 @@ static void an_invitation_that_is_not_allowed_is_refused_and_reaches_nobody(void
 		{1, R"({"msgid":145,"id":1,"groupid":1,"account":3,"edited":1})", 4, "edited is the server's to add"},
 		{1, R"({"msgid":145,"id":1,"groupid":1,"account":3,"recalled":1})", 4,
 	         "recalled is the server's to add"},
+		{1, R"({"msgid":145,"id":1,"groupid":1,"account":3,"operator":true})", 4,
+	         "operator is the server's to add"},
 		{1, R"({"msgid":145,"id":1,"groupid":1,"account":3,"name":"li"})", 8, "name is not this account's"},
 		{1, R"({"msgid":145,"id":1,"groupid":9,"account":3})", 7, "groupid names no group"},
 		{1, R"({"msgid":145,"id":1,"groupid":1,"account":99})", 6, "account names nobody"},
