@@ -88,6 +88,28 @@ static void orders_about_a_group_are_the_operator_s_not_the_creator_s(void **sta
 	scene_end(&sc);
 }
 
+/* The seq of the message is lower than what the group has already. */
+static void members_of_a_sender_s_own_change_nothing_of_what_is_shown(void **state)
+{
+	auto *s = static_cast<test_server *>(*state);
+	const std::string group = client_new_name("group");
+	scene sc;
+
+	scene_begin(&sc, s);
+	terminal_type(&sc.t, "/group " + group + " to talk\r");
+	sees(&sc.t, "You made " + group);
+	test_client *o = operator_open(s);
+	const test_frame card = CLIENT_ASK(o, 0, R"({"msgid":931,"groupname":%s)", json_quote(group).c_str());
+	const wide number = json_integer(card.json.get(), "groupid");
+	(void)CLIENT_ASK(sc.other, 0, R"({"msgid":9,"id":%lld,"groupid":%lld,"operator":true)", (wide)sc.other->id,
+	                 number);
+	sees(&sc.t, "* " + sc.other->name + " joined");
+	(void)CLIENT_ASK(sc.other, 0, R"({"msgid":6,"id":%lld,"toid":%lld,"groupid":%lld,"operator":true,"msg":"psst")",
+	                 (wide)sc.other->id, (wide)sc.id, number);
+	sees(&sc.t, sc.other->name + ": psst");
+	scene_end(&sc);
+}
+
 static void a_message_of_an_erased_account_stands_there_as_empty(void **state)
 {
 	auto *s = static_cast<test_server *>(*state);
@@ -176,6 +198,7 @@ int main()
 #define TEST(name, set_up) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(orders_about_a_group_are_the_operator_s_not_the_creator_s, set_up),
+		TEST(members_of_a_sender_s_own_change_nothing_of_what_is_shown, set_up),
 		TEST(a_message_of_an_erased_account_stands_there_as_empty, set_up),
 		TEST(the_code_of_an_invitation_is_asked_for_where_it_is_needed, set_up_with_invitations),
 		TEST(who_cannot_register_is_told_and_back_at_the_menu, set_up_closed),

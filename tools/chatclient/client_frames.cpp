@@ -396,8 +396,11 @@ static void client_take_answer(client *cl, const frame &fr)
 /* The answer to a frame of the user is shown as it came. */
 static bool client_take_raw(client *cl, const frame &fr, std::string_view text)
 {
-	const outbox_entry *const entry = outbox_find(&cl->ob, fr.req);
+	const bool is_answer =
+		fr.msgid == CS_MSGID_ACK || fr.msgid == CS_MSGID_LOGIN_ACK || fr.msgid == CS_MSGID_REGISTER_ACK;
+	const outbox_entry *const entry = is_answer ? outbox_find(&cl->ob, fr.req) : nullptr;
 
+	/* What others sent has the req that they chose. */
 	if (!entry || entry->verb != COMMAND_RAW)
 		return false;
 	outbox_remove(&cl->ob, entry->req);

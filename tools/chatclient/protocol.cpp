@@ -135,6 +135,21 @@ static std::vector<frame> protocol_json_items(const cJSON *object)
 	return items;
 }
 
+/* A sender may bring any member that the server does not add to this kind of frame. Those would lie here. */
+static void protocol_frame_drop_foreign(frame *fr)
+{
+	switch (fr->msgid) {
+	case CS_MSGID_CHAT: fr->group = -1; break;
+	case CS_MSGID_GROUP_CHAT: fr->to = -1; break;
+	case CS_MSGID_REMOVE_MEMBER:
+	case CS_MSGID_SET_ROLE:
+	case CS_MSGID_SET_GROUP:
+	case CS_MSGID_MUTE: return;
+	default: break;
+	}
+	fr->by_operator = false;
+}
+
 static frame protocol_frame_take(const cJSON *object)
 {
 	const cJSON *const last = cJSON_GetObjectItemCaseSensitive(object, "last");
@@ -194,6 +209,7 @@ static frame protocol_frame_take(const cJSON *object)
 
 	if (cJSON_IsObject(last))
 		fr.newest.push_back(protocol_frame_take(last));
+	protocol_frame_drop_foreign(&fr);
 	return fr;
 }
 

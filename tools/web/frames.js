@@ -21,7 +21,8 @@ const role = [isOne('creator', 'admin', 'normal')];
 const many = (shape) => [Array.isArray, (list) => list.map((v) => read(v, shape)).filter(Boolean)];
 
 // Shapes: a name that begins with ! must be there; the others are left out where they are wrong.
-const entry = { '!id': id, name, '!seq': id, '!ts': time, cid: body, toid: id, groupid: id };
+// A sender may bring more members than its frame has: a shape lists only those that mean something there.
+const entry = { '!id': id, name, '!seq': id, '!ts': time, cid: body };
 const shapes = {
     6: { ...entry, '!toid': id, '!msg': body, edited: id, recalled: id },
     8: { ...entry, '!groupid': id, '!groupname': name, groupdesc: body },
@@ -37,8 +38,8 @@ const shapes = {
     143: { ...entry, '!groupid': id, groupname: name, groupdesc: body, join: [isOne('open', 'invite')], history: [isOne('joined', 'all')], operator: bool },
     145: { '!id': id, name, '!groupid': id, '!account': id },
     146: { ...entry, '!groupid': id, '!account': count, '!until': time, operator: bool },
-    160: { ...entry, '!of': id, msg: body },
-    161: { ...entry, '!of': id },
+    160: { ...entry, toid: id, groupid: id, '!of': id, msg: body },
+    161: { ...entry, toid: id, groupid: id, '!of': id },
 };
 const errors = { errno: count, req: count, of: count, errmsg: [isText, line], reason: [isText, line], delay: count };
 const message = [(v) => v !== null && typeof v === 'object', (v) => parseObject(v)];

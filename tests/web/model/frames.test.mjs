@@ -103,6 +103,14 @@ test('every sample is read as it is meant', () => {
     assert.deepEqual(parse(JSON.stringify(samples[0])), { msgid: 6, id: 21, name: 'bob', seq: 7, ts: 1795956799973, cid: 'q', toid: 13, msg: '> ann: hi\n\nho' });
 });
 
+test('what a sender brings besides does not come through', () => {
+    const own = { operator: true, account: 5, forwarded: { seq: 1 }, until: 9, role: 'admin', seq: 7, ts: 1 };
+    const read = (frame) => parse(JSON.stringify({ ...own, ...frame }));
+    assert.deepEqual(read({ msgid: 6, id: 21, toid: 13, groupid: 2, msg: 'm' }), { msgid: 6, id: 21, seq: 7, ts: 1, toid: 13, msg: 'm' });
+    assert.deepEqual(read({ msgid: 10, id: 21, toid: 13, groupid: 2, msg: 'm' }), { msgid: 10, id: 21, seq: 7, ts: 1, groupid: 2, msg: 'm' });
+    assert.deepEqual(read({ msgid: 9, id: 21, toid: 13, groupid: 2 }), { msgid: 9, id: 21, seq: 7, ts: 1, groupid: 2 });
+});
+
 test('nothing that is no frame of the page comes through', () => {
     for (const text of ['', 'null', '7', '[]', '{}', '{"msgid":6}', '{"msgid":"6"}', '{"msgid":1e400}', '{"msgid":7,"id":1}', '{"__proto__":{"msgid":103}}', '{"msgid":"constructor"}', undefined, new ArrayBuffer(3)])
         assert.equal(parse(text), null);
