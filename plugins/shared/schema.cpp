@@ -71,8 +71,10 @@ static int schema_read(const schema_part &part, schema_file *file, cs_error *e)
 /* Whether a table or an index of the server begins with the name, or may in a later version. */
 static bool schema_is_ours(const std::string &plugin)
 {
-	static const char *const tables[] = {"account", "body",   "conversation", "cursor", "entry", "follower",
-	                                     "friend",  "member", "message",      "schema", "sqlite"};
+	static const char *const tables[] = {"account",  "ban",        "body",   "contact", "conversation",
+	                                     "cursor",   "device",     "entry",  "erasing", "follower",
+	                                     "friend",   "invitation", "mark",   "member",  "message",
+	                                     "register", "schema",     "sqlite", "store",   "token"};
 
 	return std::find(std::begin(tables), std::end(tables), plugin) != std::end(tables);
 }
