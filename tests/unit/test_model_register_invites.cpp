@@ -87,16 +87,20 @@ static void of_two_who_use_it_last_at_once_one_does(void **state)
 
 	if (!mariadb_wanted())
 		return; /* SQLite has one writer */
-	cs_db *other = database_open(&f->database);
+	cs_db *other = database_open(&f->database), *watch = database_open(&f->database);
+	const std::string in_statement =
+		"SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE INFO LIKE 'UPDATE register_invite%' AND ID = " +
+		std::to_string(database_number(other, "SELECT CONNECTION_ID()"));
 	(void)invite(f->db, 'a', 1, 5000);
 	assert_int_equal(f->db->driver->begin(f->db), 0);
 	assert_int_equal(other->driver->begin(other), 0);
 	assert_int_equal(register_invite_use(f->db, hash_of('a'), 1), 0);
 	std::thread waits([other] { assert_int_equal(register_invite_use(other, hash_of('a'), 1), MODEL_NONE); });
-	check_sleep_ms(50);
+	check_wait("the second to ask", [&] { return database_number(watch, in_statement) == 1; });
 	assert_int_equal(f->db->driver->commit(f->db), 0);
 	waits.join();
-	other->driver->close(other);
+	for (cs_db *db : {other, watch})
+		db->driver->close(db);
 }
 
 static int put(cs_db *db, const char *network, int64_t created, int64_t ends, size_t most = 100)
