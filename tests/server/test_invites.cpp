@@ -226,6 +226,33 @@ static void where_registration_is_open_an_invitation_is_not_looked_at(void **sta
 	register_with(s, "ann", "nonsense", done);
 }
 
+/* chatclient and the page tell these apart. */
+static void the_page_quotes_the_texts_by_which_clients_tell_refusals_apart(void **state)
+{
+	auto *s = static_cast<test_server *>(*state);
+	const std::string page = check_read_file("man/chatserverd-protocol.7");
+	const auto quoted = [&](const std::string &name, const std::string &code) {
+		test_client *c = client_open(s);
+
+		ask_to_register(c, name, code);
+		const std::string text = json_text(client_read(c).json.get(), "errmsg");
+		assert_non_null(strstr(page.c_str(), ("\n.Ql " + text + "\n").c_str()));
+		client_close(c);
+		return text;
+	};
+	const std::string code = create(s, ",\"uses\":2");
+	std::set<std::string> texts;
+
+	register_with(s, "ann", code, done);
+	texts.insert(quoted("ann", code));
+	texts.insert(quoted("ben", ""));
+	texts.insert(quoted("ben", "x"));
+	test_server_set(s, "login.registration", "closed");
+	test_server_restart(s);
+	texts.insert(quoted("ben", code));
+	assert_int_equal(texts.size(), 4);
+}
+
 int main()
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -239,6 +266,7 @@ int main()
 		TEST(bad_orders_are_refused),
 		TEST(log_and_audit_tell_who_and_never_a_code),
 		TEST(guesses_are_slowed_down_like_those_of_passwords),
+		TEST(the_page_quotes_the_texts_by_which_clients_tell_refusals_apart),
 		TEST(where_registration_is_open_an_invitation_is_not_looked_at),
 	};
 
