@@ -521,14 +521,18 @@ dist_list = if test -e .git; then git ls-files; else find . -type f -not -path '
 	-not -path './var/*' -not -name config.log -not -name config.status -not -name config.mk -not -name config.h; fi
 
 # The files of the repository and the generated configure, so that a user needs no autoconf. All have the time of the
-# release: the same files make the same tarball.
+# release: the same files make the same tarball. There is no pipe: sh would not tell that its first program failed.
 dist_time = $(shell sed -n 's/^ -- .*>  //p' debian/changelog | head -n 1)
 dist: configure config.h.in
 	rm -rf $(BUILD)/dist && mkdir -p $(BUILD)/dist/$(dist_name)
-	$(dist_list) | tar -cf - -T - | tar -xf - -C $(BUILD)/dist/$(dist_name)
+	$(dist_list) >$(BUILD)/dist/list
+	tar -cf $(BUILD)/dist/files.tar -T $(BUILD)/dist/list
+	tar -xf $(BUILD)/dist/files.tar -C $(BUILD)/dist/$(dist_name)
 	cp -p config.h.in configure $(BUILD)/dist/$(dist_name)
-	tar --sort=name --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX --mtime="$(dist_time)" -cf - -C $(BUILD)/dist $(dist_name) | \
-		gzip -n >$(dist_name).tar.gz
+	tar --sort=name --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX --mtime="$(dist_time)" \
+		-cf $(BUILD)/dist/$(dist_name).tar -C $(BUILD)/dist $(dist_name)
+	gzip -n <$(BUILD)/dist/$(dist_name).tar >$(BUILD)/dist/$(dist_name).tar.gz
+	mv $(BUILD)/dist/$(dist_name).tar.gz .
 	rm -rf $(BUILD)/dist
 
 distcheck: dist
