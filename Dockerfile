@@ -15,7 +15,7 @@ COPY . .
 RUN apt-get update && apt-get install -y --no-install-recommends build-essential autoconf
 RUN apt-get build-dep -y --no-install-recommends ./
 RUN make deb
-RUN mkdir /packages && cp build/deb/chat*.deb /packages && rm /packages/chatserverd-dev_*.deb /packages/*-dbgsym_*.deb
+RUN mkdir /packages && cp build/deb/chat*.deb /packages && rm /packages/chatserverd-dev_*.deb && rm -f /packages/*-dbgsym_*.deb
 
 FROM debian:12-slim
 # A fixed number, so that a volume fits every image.
