@@ -146,6 +146,20 @@ static void an_account_is_locked_shown_and_unlocked(void **state)
 	assert_string_equal(nobody.err.c_str(), "chatctl: refused: no such account\n");
 }
 
+/* Whoever means a number that is not there must not reach somebody who has taken it for a name. */
+static void digits_are_a_number_and_never_a_name(void **state)
+{
+	auto *s = static_cast<test_server *>(*state);
+
+	(void)client_register(client_open(s), "42");
+	for (const char *words : {"account erase 42 yes", "account lock 42", "account password 42", "account show 42"})
+		assert_string_equal(run(s, "another", words).err.c_str(), "chatctl: refused: no such account\n");
+	contains(run(s, "", "account show 1").out, "state          free\n");
+	assert_true(logs_in(s, 1, "secret"));
+	assert_int_equal(run(s, "", "account erase 0 yes").status, 2);
+	contains(run(s, "", "account lock 1").out, "account 1 42 is locked");
+}
+
 static void an_export_is_a_new_file_of_its_owner(void **state)
 {
 	auto *s = static_cast<test_server *>(*state);
@@ -208,6 +222,7 @@ int main(void)
 		TEST(a_password_is_the_first_line_of_what_is_no_terminal),
 		TEST(a_terminal_is_asked_twice_and_shows_nothing),
 		TEST(an_account_is_locked_shown_and_unlocked),
+		TEST(digits_are_a_number_and_never_a_name),
 		TEST(an_export_is_a_new_file_of_its_owner),
 		TEST(erasing_is_asked_for_on_a_terminal_and_wants_yes_elsewhere),
 	};

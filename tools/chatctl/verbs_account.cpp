@@ -2,10 +2,8 @@
  * The verbs about accounts. */
 #include "verbs.h"
 
-#include <algorithm>
 #include <cerrno>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
 #include <unistd.h>
@@ -21,18 +19,6 @@ using chatctl_text_ptr = std::unique_ptr<char, function_deleter<cJSON_free>>;
 
 /* ---- words */
 
-/* An account is named by its number or its name. What looks like a number is looked up as both, as a number first. */
-static void chatctl_name_account(cJSON *request, const std::string &word)
-{
-	const bool is_number = !word.empty() && word.size() <= 15 && word != "0" &&
-	                       std::all_of(word.begin(), word.end(), [](char c) { return c >= '0' && c <= '9'; });
-
-	if (is_number && strtoll(word.c_str(), nullptr, 10) > 0)
-		(void)cJSON_AddNumberToObject(request, "account",
-		                              static_cast<double>(strtoll(word.c_str(), nullptr, 10)));
-	(void)cJSON_AddStringToObject(request, "name", word.c_str());
-}
-
 static bool chatctl_read_new_account(const chatctl_words &words, cJSON *request)
 {
 	(void)cJSON_AddStringToObject(request, "name", words[0].c_str());
@@ -41,8 +27,7 @@ static bool chatctl_read_new_account(const chatctl_words &words, cJSON *request)
 
 static bool chatctl_read_one_account(const chatctl_words &words, cJSON *request)
 {
-	chatctl_name_account(request, words[0]);
-	return true;
+	return chatctl_add_account(request, words[0]);
 }
 
 static bool chatctl_read_lock(const chatctl_words &words, cJSON *request)
@@ -51,18 +36,16 @@ static bool chatctl_read_lock(const chatctl_words &words, cJSON *request)
 
 	for (size_t i = 1; i < words.size(); i++)
 		reason += (i > 1 ? " " : "") + words[i];
-	chatctl_name_account(request, words[0]);
 	if (!reason.empty())
 		(void)cJSON_AddStringToObject(request, "reason", reason.c_str());
-	return true;
+	return chatctl_add_account(request, words[0]);
 }
 
 static bool chatctl_read_erase(const chatctl_words &words, cJSON *request)
 {
 	if (words.size() > 1 && words[1] != "yes")
 		return chatctl_mistake("the word behind the account is yes, or is left out", words[1]);
-	chatctl_name_account(request, words[0]);
-	return true;
+	return chatctl_add_account(request, words[0]);
 }
 
 /* ---- what it shows */
