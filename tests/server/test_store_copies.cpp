@@ -42,6 +42,19 @@ static void a_backup_that_cannot_be_made_is_refused_and_leaves_nothing(void **st
 	assert_int_equal(access((s->folder + "/copy.db.tmp").c_str(), F_OK), -1);
 }
 
+/* As a unit with PrivateTmp=, only the other way round. */
+static void a_backup_in_a_folder_that_only_the_server_sees_is_no_backup(void **state)
+{
+	auto *s = static_cast<test_server *>(*state);
+	const std::string alone = geteuid() == 0 ? "unshare -m" : "unshare -rm";
+
+	test_server_start(s);
+	says(run_shell(s, "mkdir tmp && " + alone + " sh -c 'mount -t tmpfs none tmp && " + program("chatctl") +
+	                          " -s control backup tmp/copy.db'"),
+	     1, "tmp/copy.db, but here it is not");
+	assert_int_equal(access((s->folder + "/tmp/copy.db").c_str(), F_OK), 0);
+}
+
 /* So that a copy takes some hundred parts. */
 static void grow(const test_server *s)
 {
@@ -307,6 +320,7 @@ int main(void)
 	const struct CMUnitTest sqlite_tests[] = {
 		OWN(a_full_disk_ends_a_backup_and_nothing_else),
 		OWN(a_backup_has_what_was_acknowledged_and_only_its_owner_reads_it),
+		OWN(a_backup_in_a_folder_that_only_the_server_sees_is_no_backup),
 		OWN(a_backup_that_cannot_be_made_is_refused_and_leaves_nothing),
 		OWN(a_server_that_is_killed_leaves_no_half_backup_under_its_name),
 		OWN(a_copy_is_restored_when_the_server_stands_still),

@@ -60,6 +60,21 @@ static void chatctl_show_backup(const cJSON *answer, bool)
 	             chatctl_duration(chatctl_number(answer, "ms")).c_str());
 }
 
+/* The server may see another folder of that name: that of its unit is a /tmp of its own. */
+static enum chatctl_status chatctl_find_copy(const cJSON *answer)
+{
+	const std::string file = chatctl_raw_text(answer, "file");
+	struct stat info {};
+
+	if (stat(file.c_str(), &info) == 0 && info.st_size == chatctl_number(answer, "size"))
+		return CHATCTL_DONE;
+	(void)fprintf(stderr,
+	              "chatctl: the server has written %s, but here it is not: the server sees another folder of that "
+	              "name, such as a /tmp of its own; name a folder that both see\n",
+	              chatctl_harmless(file).c_str());
+	return CHATCTL_REFUSED;
+}
+
 /* The server answers each second how far it has come. */
 static enum chatctl_status chatctl_run_backup(const struct chatctl_options *options, struct chatctl_wire *w,
                                               cJSON *request)
@@ -78,6 +93,8 @@ static enum chatctl_status chatctl_run_backup(const struct chatctl_options *opti
 	}
 	if (!answer)
 		return status;
+	if (const enum chatctl_status failed = chatctl_find_copy(answer.get()))
+		return failed;
 	chatctl_print_answer(options, answer.get(), chatctl_show_backup);
 	return CHATCTL_DONE;
 }
