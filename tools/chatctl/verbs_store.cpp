@@ -79,7 +79,7 @@ static enum chatctl_status chatctl_find_copy(const cJSON *answer)
 static enum chatctl_status chatctl_run_backup(const struct chatctl_options *options, struct chatctl_wire *w,
                                               cJSON *request)
 {
-	const bool tells = options->colour && !options->json;
+	const bool tells = isatty(STDERR_FILENO) == 1 && !options->json;
 	enum chatctl_status status;
 	chatctl_json_ptr answer = chatctl_ask_or_tell(options, w, request, &status);
 
