@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include <base/raii.h>
 #include <chatserverd/plugin.h>
 
 #include "text.h"
@@ -19,6 +20,13 @@ int64_t chatctl_number(const cJSON *object, const char *key)
 	const cJSON *item = chatctl_member(object, key);
 
 	return cJSON_IsNumber(item) ? static_cast<int64_t>(item->valuedouble) : 0;
+}
+
+std::string chatctl_document(const cJSON *item)
+{
+	const std::unique_ptr<char, function_deleter<cJSON_free>> text(cJSON_PrintUnformatted(item));
+
+	return text.get();
 }
 
 std::string chatctl_raw_text(const cJSON *object, const char *key)
@@ -86,15 +94,6 @@ bool chatctl_is_number(const std::string &word)
 	return !word.empty() && word.find_first_not_of("0123456789") == std::string::npos;
 }
 
-bool chatctl_add_account(cJSON *request, const std::string &word)
-{
-	if (chatctl_is_number(word))
-		return chatctl_add_number(request, "account", word, 1, CS_INTEGER_MAX,
-		                          "an account is a number of 1 or more, or its name");
-	(void)cJSON_AddStringToObject(request, "name", word.c_str());
-	return true;
-}
-
 bool chatctl_add_number(cJSON *request, const char *key, const std::string &word, int64_t least, int64_t most,
                         const char *must_be)
 {
@@ -105,6 +104,25 @@ bool chatctl_add_number(cJSON *request, const char *key, const std::string &word
 		return chatctl_mistake(must_be, word);
 	(void)cJSON_AddNumberToObject(request, key, static_cast<double>(value));
 	return true;
+}
+
+bool chatctl_add_named(cJSON *request, const char *number, const char *name, const std::string &word)
+{
+	if (chatctl_is_number(word))
+		return chatctl_add_number(request, number, word, 1, CS_INTEGER_MAX,
+		                          "digits are a number here, of 1 or more");
+	(void)cJSON_AddStringToObject(request, name, word.c_str());
+	return true;
+}
+
+bool chatctl_add_account(cJSON *request, const std::string &word)
+{
+	return chatctl_add_named(request, "account", "name", word);
+}
+
+bool chatctl_add_group(cJSON *request, const std::string &word)
+{
+	return chatctl_add_named(request, "groupid", "groupname", word);
 }
 
 /* ---- lines of a table */

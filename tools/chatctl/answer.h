@@ -15,7 +15,9 @@ const cJSON *chatctl_member(const cJSON *object, const char *key);
 /* 0, "" or false if it is not there or has another type. */
 int64_t chatctl_number(const cJSON *object, const char *key);
 bool chatctl_flag(const cJSON *object, const char *key);
-/* As it came: not for a terminal. */
+/* The item as JSON on one line, as it came: not for a terminal. */
+std::string chatctl_document(const cJSON *item);
+/* As it came, too. */
 std::string chatctl_raw_text(const cJSON *object, const char *key);
 /* Harmless for a terminal; so is what those below make. */
 std::string chatctl_text(const cJSON *object, const char *key);
@@ -36,11 +38,14 @@ void chatctl_add_line(struct chatctl_table *table, const char *name, const std::
 bool chatctl_mistake(const char *must_be, const std::string &word);
 /* Whether the word is digits only. */
 [[nodiscard]] bool chatctl_is_number(const std::string &word);
-/* Adds who is meant: a number as `account`, all else as `name`. false: it is 0 or too large, which is explained. */
-[[nodiscard]] bool chatctl_add_account(cJSON *request, const std::string &word);
 /* Adds the word as a number. false: it is none, or not from least to most, which is explained. */
 [[nodiscard]] bool chatctl_add_number(cJSON *request, const char *key, const std::string &word, int64_t least,
                                       int64_t most, const char *must_be);
+/* Adds what is meant: digits as the member `number`, all else as `name`. false: the number is 0 or too large, which is
+ * explained. */
+[[nodiscard]] bool chatctl_add_named(cJSON *request, const char *number, const char *name, const std::string &word);
+[[nodiscard]] bool chatctl_add_account(cJSON *request, const std::string &word);
+[[nodiscard]] bool chatctl_add_group(cJSON *request, const std::string &word);
 /* Adds the word as a time in ms: 30s, 5m, 2h, 7d. false: it is none, which is explained. */
 [[nodiscard]] bool chatctl_add_duration(cJSON *request, const char *key, const std::string &word);
 

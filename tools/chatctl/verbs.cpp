@@ -10,8 +10,6 @@
 #include "answer.h"
 #include "text.h"
 
-using chatctl_text_ptr = std::unique_ptr<char, function_deleter<cJSON_free>>;
-
 /* As the help shows them; without a head they go on under the head above. */
 static constexpr struct {
 	const char *head;
@@ -140,9 +138,7 @@ static enum chatctl_status chatctl_tell_refusal(const struct chatctl_options *op
 
 		(void)cJSON_AddNumberToObject(refusal.get(), "errno", static_cast<double>(number));
 		(void)cJSON_AddStringToObject(refusal.get(), "errmsg", chatctl_raw_text(answer, "errmsg").c_str());
-		const chatctl_text_ptr text(cJSON_PrintUnformatted(refusal.get()));
-
-		(void)puts(chatctl_harmless_json(text.get()).c_str());
+		(void)puts(chatctl_harmless_json(chatctl_document(refusal.get())).c_str());
 	}
 	return CHATCTL_REFUSED;
 }
@@ -151,9 +147,7 @@ static void chatctl_print_json(cJSON *answer)
 {
 	for (const char *key : {"msgid", "of", "req", "errno", "more", "next"})
 		cJSON_DeleteItemFromObjectCaseSensitive(answer, key);
-	const chatctl_text_ptr text(cJSON_PrintUnformatted(answer));
-
-	(void)puts(chatctl_harmless_json(text.get()).c_str());
+	(void)puts(chatctl_harmless_json(chatctl_document(answer)).c_str());
 }
 
 void chatctl_print_answer(const struct chatctl_options *options, cJSON *answer,

@@ -15,8 +15,6 @@
 #include "password.h"
 #include "text.h"
 
-using chatctl_text_ptr = std::unique_ptr<char, function_deleter<cJSON_free>>;
-
 /* ---- words */
 
 static bool chatctl_read_new_account(const chatctl_words &words, cJSON *request)
@@ -252,9 +250,7 @@ static bool chatctl_write_items(struct chatctl_export *e, const cJSON *page)
 
 	cJSON_ArrayForEach(item, chatctl_member(page, "items"))
 	{
-		const chatctl_text_ptr text(cJSON_PrintUnformatted(item));
-
-		if (fputs(text.get(), e->file) == EOF || fputc('\n', e->file) == EOF)
+		if (fputs((chatctl_document(item) + "\n").c_str(), e->file) == EOF)
 			return false;
 		e->items++;
 	}

@@ -2,8 +2,6 @@
  * The verbs about bots, which the plugin push has. */
 #include "verbs.h"
 
-#include <algorithm>
-
 #include <chatserverd/msgid.h>
 
 #include "answer.h"
@@ -16,16 +14,9 @@ static bool chatctl_read_bot_add(const chatctl_words &words, cJSON *request)
 	return true;
 }
 
-/* A number is that of the account: an account whose name is a number is named by its own. */
 static bool chatctl_read_bot(const chatctl_words &words, cJSON *request)
 {
-	const std::string &word = words[0];
-
-	if (!word.empty() && std::all_of(word.begin(), word.end(), [](char c) { return c >= '0' && c <= '9'; }))
-		return chatctl_add_number(request, "account", word, 1, CS_INTEGER_MAX,
-		                          "a bot is its name, or a number of 1 or more");
-	(void)cJSON_AddStringToObject(request, "name", word.c_str());
-	return true;
+	return chatctl_add_account(request, words[0]);
 }
 
 static void chatctl_show_bot(const cJSON *answer, bool colour)

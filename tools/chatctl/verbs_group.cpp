@@ -29,14 +29,9 @@ static void chatctl_show_groups(const cJSON *answer, bool colour)
 
 /* ---- reading */
 
-/* A name that is a number must be told from the number of a group by --json and the list. */
 static bool chatctl_read_group(const chatctl_words &words, cJSON *request)
 {
-	if (chatctl_is_number(words[0]))
-		return chatctl_add_number(request, "groupid", words[0], 1, CS_INTEGER_MAX,
-		                          "a group is a number of 1 or more, or its name");
-	(void)cJSON_AddStringToObject(request, "groupname", words[0].c_str());
-	return true;
+	return chatctl_add_group(request, words[0]);
 }
 
 /* 10s, 5m, 2h, 7d. false: it is none. */

@@ -30,12 +30,7 @@ static bool chatctl_read_invite(const chatctl_words &words, cJSON *request)
 
 static bool chatctl_read_revoke(const chatctl_words &words, cJSON *request)
 {
-	if (words[0].find_first_not_of("0123456789") != std::string::npos) {
-		(void)cJSON_AddStringToObject(request, "code", words[0].c_str());
-		return true;
-	}
-	return chatctl_add_number(request, "invite", words[0], 1, CS_INTEGER_MAX,
-	                          "an invitation is a number of the list, or a code");
+	return chatctl_add_named(request, "invite", "code", words[0]);
 }
 
 /* The code is shown now and never again. */

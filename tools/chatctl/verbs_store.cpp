@@ -18,8 +18,6 @@
 #include "file.h"
 #include "text.h"
 
-using chatctl_text_ptr = std::unique_ptr<char, function_deleter<cJSON_free>>;
-
 static constexpr int64_t chatctl_store_timeout = 600000; /* ms: a part of a large store may take long */
 
 /* ---- files */
@@ -196,9 +194,7 @@ static int chatctl_file_flush(struct chatctl_file *f)
 
 static int chatctl_file_add(struct chatctl_file *f, const cJSON *item)
 {
-	const chatctl_text_ptr text(cJSON_PrintUnformatted(item));
-
-	f->bytes += std::string(text.get()) + "\n";
+	f->bytes += chatctl_document(item) + "\n";
 	f->lines++;
 	return 0;
 }

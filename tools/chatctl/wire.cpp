@@ -13,6 +13,7 @@
 
 #include <base/wipe.h>
 
+#include "answer.h"
 #include "text.h"
 
 /* An answer is at most a page of 256 KiB and one item, which grows if it is quoted: core.max_frame is at most 16 MiB.
@@ -157,13 +158,6 @@ static chatctl_json_ptr chatctl_read_frame(struct chatctl_wire *w, int64_t until
 	return frame;
 }
 
-static int64_t chatctl_number_of(const cJSON *object, const char *key)
-{
-	const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, key);
-
-	return cJSON_IsNumber(item) ? static_cast<int64_t>(item->valuedouble) : -1;
-}
-
 chatctl_json_ptr chatctl_ask(struct chatctl_wire *w, const cJSON *request)
 {
 	const int64_t until = chatctl_clock_ms() + w->timeout_ms;
@@ -176,8 +170,8 @@ chatctl_json_ptr chatctl_ask(struct chatctl_wire *w, const cJSON *request)
 		if (!frame)
 			return nullptr;
 		/* of 0: the connection is refused, or the frame was no request for the server. */
-		if (chatctl_number_of(frame.get(), "req") == chatctl_number_of(request, "req") ||
-		    (chatctl_number_of(frame.get(), "of") == 0 && chatctl_number_of(frame.get(), "errno") > 0))
+		if (chatctl_number(frame.get(), "req") == chatctl_number(request, "req") ||
+		    (chatctl_number(frame.get(), "of") == 0 && chatctl_number(frame.get(), "errno") > 0))
 			return frame;
 	}
 }
