@@ -162,6 +162,10 @@ static void verbs_about_groups(void **state)
 	shows(s, "group keep club default", "group N \"club\" keeps its log: as mailbox.keep says\n");
 	shows(s, "mute club bob 10m", "group N \"club\": account N may not write before N-N-N N:N:N\n");
 	shows(s, "mute club all off", "group N \"club\": all who are normal may write\n");
+	for (const char *words : {"mute club bob 36501d", "mute club bob 0m", "group keep club 876001h",
+	                          "group keep club d", "group keep club 99999999999s", "group keep club never"})
+		assert_int_equal(run(s, words).status, 2);
+	shows(s, "group keep club 876000h", "group N \"club\" keeps its log: Nd\n");
 	is_document(s, "group list", 0, "{\"groups\":[");
 	is_document(s, "group show club", 0, "\\u001b[2Jours");
 	is_document(s, "group keep club forever", 0, "\"keep\":-1");

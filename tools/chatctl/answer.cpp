@@ -89,7 +89,8 @@ bool chatctl_mistake(const char *what, const std::string &word)
 	return false;
 }
 
-bool chatctl_is_number(const std::string &word)
+/* Digits only. */
+static bool chatctl_is_number(const std::string &word)
 {
 	return !word.empty() && word.find_first_not_of("0123456789") == std::string::npos;
 }
@@ -125,31 +126,31 @@ bool chatctl_add_group(cJSON *request, const std::string &word)
 	return chatctl_add_named(request, "groupid", "groupname", word);
 }
 
+bool chatctl_add_duration(cJSON *request, const char *key, const std::string &word, int64_t most_days,
+                          const char *must_be)
+{
+	static constexpr struct {
+		char unit;
+		int64_t ms;
+	} units[] = {{'s', 1000}, {'m', 60000}, {'h', 3600000}, {'d', 86400000}};
+	const std::string digits = word.substr(0, word.empty() ? 0 : word.size() - 1);
+
+	for (const auto &[unit, ms] : units) {
+		const bool is_time = chatctl_is_number(digits) && digits.size() <= 10 && word.back() == unit;
+		const int64_t value = is_time ? strtoll(digits.c_str(), nullptr, 10) * ms : 0;
+
+		if (value < 1 || value > most_days * 86400000)
+			continue;
+		(void)cJSON_AddNumberToObject(request, key, static_cast<double>(value));
+		return true;
+	}
+	return chatctl_mistake(must_be, word);
+}
+
 /* ---- lines of a table */
 
 void chatctl_add_line(struct chatctl_table *table, const char *name, const std::string &text,
                       enum chatctl_colour colour)
 {
 	table->rows.push_back({{name, CHATCTL_BOLD}, {text, colour}});
-}
-
-bool chatctl_add_duration(cJSON *request, const char *key, const std::string &word)
-{
-	static constexpr struct {
-		char unit;
-		int64_t ms, most;
-	} units[] = {{'s', 1000, 315360000}, {'m', 60000, 5256000}, {'h', 3600000, 87600}, {'d', 86400000, 3650}};
-	int64_t number = 0;
-
-	for (const auto &one : units) {
-		if (word.size() < 2 || word.size() > 10 || word.back() != one.unit ||
-		    word.find_first_not_of("0123456789") != word.size() - 1)
-			continue;
-		number = std::stoll(word);
-		if (number < 1 || number > one.most)
-			break;
-		(void)cJSON_AddNumberToObject(request, key, static_cast<double>(number * one.ms));
-		return true;
-	}
-	return chatctl_mistake("a time is a number with s, m, h or d, up to 3650d", word);
 }

@@ -36,8 +36,6 @@ void chatctl_add_line(struct chatctl_table *table, const char *name, const std::
 
 /* Says what the word must be, "the level is error or info"; false. */
 bool chatctl_mistake(const char *must_be, const std::string &word);
-/* Whether the word is digits only. */
-[[nodiscard]] bool chatctl_is_number(const std::string &word);
 /* Adds the word as a number. false: it is none, or not from least to most, which is explained. */
 [[nodiscard]] bool chatctl_add_number(cJSON *request, const char *key, const std::string &word, int64_t least,
                                       int64_t most, const char *must_be);
@@ -46,7 +44,8 @@ bool chatctl_mistake(const char *must_be, const std::string &word);
 [[nodiscard]] bool chatctl_add_named(cJSON *request, const char *number, const char *name, const std::string &word);
 [[nodiscard]] bool chatctl_add_account(cJSON *request, const std::string &word);
 [[nodiscard]] bool chatctl_add_group(cJSON *request, const std::string &word);
-/* Adds the word as a time in ms: 30s, 5m, 2h, 7d. false: it is none, which is explained. */
-[[nodiscard]] bool chatctl_add_duration(cJSON *request, const char *key, const std::string &word);
+/* Adds the word as a time in ms: 30s, 5m, 2h, 7d. false: it is none, or longer than so many days, which is explained. */
+[[nodiscard]] bool chatctl_add_duration(cJSON *request, const char *key, const std::string &word, int64_t most_days,
+                                        const char *must_be);
 
 #endif

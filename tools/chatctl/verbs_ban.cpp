@@ -17,7 +17,8 @@ static bool chatctl_read_ban(const chatctl_words &words, cJSON *request)
 	std::string reason;
 
 	(void)cJSON_AddStringToObject(request, "address", words[0].c_str());
-	if (has_time && !chatctl_add_duration(request, "time", words[1]))
+	if (has_time &&
+	    !chatctl_add_duration(request, "time", words[1], 3650, "a time is a number with s, m, h or d, up to 3650d"))
 		return false;
 	for (size_t i = has_time ? 2 : 1; i < words.size(); i++)
 		reason += (reason.empty() ? "" : " ") + words[i];

@@ -3,11 +3,9 @@
 #include "verbs.h"
 
 #include <cstdio>
-#include <cstdlib>
 #include <ctime>
 
 #include <chatserverd/msgid.h>
-#include <chatserverd/plugin.h>
 
 #include "answer.h"
 #include "text.h"
@@ -34,55 +32,32 @@ static bool chatctl_read_group(const chatctl_words &words, cJSON *request)
 	return chatctl_add_group(request, words[0]);
 }
 
-/* 10s, 5m, 2h, 7d. false: it is none. */
-static bool chatctl_read_time(const std::string &word, int64_t *ms_r)
-{
-	static constexpr struct {
-		char unit;
-		int64_t ms;
-	} units[] = {{'s', 1000}, {'m', 60000}, {'h', 3600000}, {'d', 86400000}};
-	const std::string digits = word.substr(0, word.empty() ? 0 : word.size() - 1);
-
-	if (!chatctl_is_number(digits) || digits.size() > 10)
-		return false;
-	for (const auto &[unit, ms] : units)
-		if (word.back() == unit) {
-			*ms_r = std::strtoll(digits.c_str(), nullptr, 10) * ms;
-			return *ms_r > 0;
-		}
-	return false;
-}
+static constexpr int64_t chatctl_group_days = 36500; /* the server takes no longer time */
 
 static bool chatctl_read_keep(const chatctl_words &words, cJSON *request)
 {
-	int64_t ms = 0;
-
 	if (!chatctl_read_group(words, request))
 		return false;
-	if (words[1] == "forever") {
-		(void)cJSON_AddBoolToObject(request, "forever", true);
-		return true;
-	}
-	if (words[1] != "default" && !chatctl_read_time(words[1], &ms))
-		return chatctl_mistake("the time is 365d, 12h, 30m or 10s, forever or default", words[1]);
-	(void)cJSON_AddNumberToObject(request, "keep", static_cast<double>(ms));
-	return true;
+	if (words[1] == "forever")
+		return cJSON_AddBoolToObject(request, "forever", true);
+	if (words[1] == "default")
+		return cJSON_AddNumberToObject(request, "keep", 0);
+	return chatctl_add_duration(request, "keep", words[1], chatctl_group_days,
+	                            "the time is 365d, 12h, 30m or 10s, up to 36500d, forever or default");
 }
 
 static bool chatctl_read_mute(const chatctl_words &words, cJSON *request)
 {
-	int64_t ms = 0;
-
 	if (!chatctl_read_group(words, request))
 		return false;
 	if (words[1] == "all")
 		(void)cJSON_AddNumberToObject(request, "account", 0);
 	else if (!chatctl_add_account(request, words[1]))
 		return false;
-	if (words[2] != "off" && !chatctl_read_time(words[2], &ms))
-		return chatctl_mistake("the time is 1d, 2h, 10m or 30s, or off", words[2]);
-	(void)cJSON_AddNumberToObject(request, "ms", static_cast<double>(ms));
-	return true;
+	if (words[2] == "off")
+		return cJSON_AddNumberToObject(request, "ms", 0);
+	return chatctl_add_duration(request, "ms", words[2], chatctl_group_days,
+	                            "the time is 1d, 2h, 10m or 30s, up to 36500d, or off");
 }
 
 /* ---- showing */

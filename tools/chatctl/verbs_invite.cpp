@@ -19,7 +19,8 @@ static bool chatctl_read_invite(const chatctl_words &words, cJSON *request)
 			if (!chatctl_add_number(request, "uses", value, 1, 100000, "uses is a number from 1 to 100000"))
 				return false;
 		} else if (words[i] == "expires") {
-			if (!chatctl_add_duration(request, "expires", value))
+			if (!chatctl_add_duration(request, "expires", value, 3650,
+			                          "a time is a number with s, m, h or d, up to 3650d"))
 				return false;
 		} else {
 			return chatctl_mistake("what may follow is uses NUMBER and expires TIME", words[i]);
