@@ -244,10 +244,12 @@ static void a_server_that_is_not_reached_is_status_3(void **state)
 	contains(absent.err, "chatctl: no server: there is no socket ");
 	assert_int_equal(run_at(s, "/" + std::string(200, 'x'), {"status"}).status, 3);
 	test_server_signal(s, SIGSTOP);
-	const output silent = run(s, {"-t", "1", "status"});
+	const output silent = run(s, {"-t", "1", "status"}), check = run(s, {"-t", "1", "check"});
 	test_server_signal(s, SIGCONT);
 	assert_int_equal(silent.status, 3);
 	assert_string_equal(silent.err.c_str(), "chatctl: the server does not answer within 1 s\n");
+	assert_int_equal(check.status, 3);
+	assert_string_equal(check.err.c_str(), silent.err.c_str());
 	test_server_kill(s);
 	const output dead = run(s, {"status"});
 	assert_int_equal(dead.status, 3);

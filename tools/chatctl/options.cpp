@@ -18,7 +18,7 @@ static const char chatctl_usage[] = "usage: chatctl [-s SOCKET] [-t SECONDS] [--
 				    "\n"
 				    "  -s, --socket SOCKET    that of core.control; else $CHATCTL_SOCKET, else\n"
 				    "                         /run/chatserverd/control\n"
-				    "  -t, --timeout SECONDS  wait so long for each answer, 10 unless told otherwise\n"
+				    "  -t, --timeout SECONDS  wait so long for each answer, usually 10\n"
 				    "      --json             print one JSON document instead of tables\n"
 				    "  -V, --version          print the version, exit\n"
 				    "  -h, --help             print this, exit\n";

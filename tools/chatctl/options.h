@@ -11,7 +11,7 @@ struct chatctl_options {
 	std::string socket;
 	bool json = false;
 	bool colour = false;
-	int64_t timeout_s = 10; /* for the connection and each answer */
+	int64_t timeout_s = 0; /* for the connection and each answer; 0: as long as is usual */
 	std::vector<std::string> words; /* the verb and what follows it */
 };
 

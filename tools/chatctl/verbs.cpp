@@ -24,6 +24,7 @@ static constexpr struct {
 	{nullptr, chatctl_purge_verbs},
 	{"Bots", chatctl_bot_verbs},
 };
+static constexpr int64_t chatctl_long_timeout = 600000; /* ms */
 static constexpr int chatctl_call_width = 32; /* so that a line of the help has 80 columns */
 
 /* ---- finding */
@@ -184,25 +185,27 @@ static void chatctl_add_page(cJSON *all, cJSON *page, const char *list)
 		(void)cJSON_AddItemToArray(to, cJSON_DetachItemViaPointer(from, from->child));
 }
 
-/* Reads the further pages of a list into the first. */
-static enum chatctl_status chatctl_read_pages(const struct chatctl_options *options, struct chatctl_wire *w,
-                                              const struct chatctl_verb *verb, cJSON *request, cJSON *first)
+enum chatctl_status chatctl_ask_pages(const struct chatctl_options *options, struct chatctl_wire *w, cJSON *request,
+                                      const std::function<enum chatctl_status(chatctl_json_ptr page)> &take)
 {
-	std::string next = chatctl_flag(first, "more") ? chatctl_raw_text(first, "next") : "";
-
-	while (verb->list && !next.empty()) {
+	for (;;) {
 		enum chatctl_status status;
+		chatctl_json_ptr page = chatctl_ask_or_tell(options, w, request, &status);
+		const std::string next = chatctl_flag(page.get(), "more") ? chatctl_raw_text(page.get(), "next") : "";
 
+		if (page)
+			status = take(std::move(page));
+		if (status != CHATCTL_DONE || next.empty())
+			return status;
 		cJSON_DeleteItemFromObjectCaseSensitive(request, "after");
 		(void)cJSON_AddStringToObject(request, "after", next.c_str());
-		const chatctl_json_ptr page = chatctl_ask_or_tell(options, w, request, &status);
-
-		if (!page)
-			return status;
-		chatctl_add_page(first, page.get(), verb->list);
-		next = chatctl_flag(page.get(), "more") ? chatctl_raw_text(page.get(), "next") : "";
 	}
-	return CHATCTL_DONE;
+}
+
+void chatctl_wait_long(const struct chatctl_options *options, struct chatctl_wire *w)
+{
+	if (!options->timeout_s)
+		w->timeout_ms = chatctl_long_timeout;
 }
 
 /* Puts the number of the account in the place of its name. */
@@ -231,19 +234,22 @@ enum chatctl_status chatctl_run(const struct chatctl_options *options, struct ch
 	chatctl_words behind;
 	const struct chatctl_verb *verb = chatctl_find_verb(options->words, &behind);
 	const chatctl_json_ptr request = chatctl_make_request(verb, behind);
-	enum chatctl_status status;
+	chatctl_json_ptr all;
 
 	if (verb->finds_account && chatctl_member(request.get(), "name"))
 		if (const enum chatctl_status failed = chatctl_find_account(options, w, request.get()))
 			return failed;
 	if (verb->run)
 		return verb->run(options, w, request.get());
-	const chatctl_json_ptr answer = chatctl_ask_or_tell(options, w, request.get(), &status);
+	const enum chatctl_status status = chatctl_ask_pages(options, w, request.get(), [&](chatctl_json_ptr page) {
+		if (all)
+			chatctl_add_page(all.get(), page.get(), verb->list);
+		else
+			all = std::move(page);
+		return CHATCTL_DONE;
+	});
 
-	if (!answer)
-		return status;
-	if (const enum chatctl_status failed = chatctl_read_pages(options, w, verb, request.get(), answer.get()))
-		return failed;
-	chatctl_print_answer(options, answer.get(), verb->show);
-	return CHATCTL_DONE;
+	if (status == CHATCTL_DONE)
+		chatctl_print_answer(options, all.get(), verb->show);
+	return status;
 }

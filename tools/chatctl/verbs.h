@@ -3,6 +3,7 @@
 #ifndef CHATCTL_VERBS_H
 #define CHATCTL_VERBS_H
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -55,6 +56,13 @@ void chatctl_print_verbs(void);
  * *status_r is what chatctl ends with. */
 [[nodiscard]] chatctl_json_ptr chatctl_ask_or_tell(const struct chatctl_options *options, struct chatctl_wire *w,
                                                    const cJSON *request, enum chatctl_status *status_r);
+/* For `run`, too. Sends the request, and again for each further page of the list that it asks for. take gets each page,
+ * and ends this unless it returns CHATCTL_DONE. */
+[[nodiscard]] enum chatctl_status chatctl_ask_pages(
+	const struct chatctl_options *options, struct chatctl_wire *w, cJSON *request,
+	const std::function<enum chatctl_status(chatctl_json_ptr page)> &take);
+/* A part of a large store may take long: waits ten minutes for each answer, unless -t says how long. */
+void chatctl_wait_long(const struct chatctl_options *options, struct chatctl_wire *w);
 /* Prints the answer: as JSON if that was asked for, else with show. */
 void chatctl_print_answer(const struct chatctl_options *options, cJSON *answer,
                           void (*show)(const cJSON *answer, bool colour));

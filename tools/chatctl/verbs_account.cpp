@@ -2,16 +2,14 @@
  * The verbs about accounts. */
 #include "verbs.h"
 
-#include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <chatserverd/msgid.h>
 
 #include "answer.h"
-#include "file.h"
+#include "export.h"
 #include "password.h"
 #include "text.h"
 
@@ -238,100 +236,19 @@ static enum chatctl_status chatctl_run_erase(const struct chatctl_options *optio
 
 /* ---- the export */
 
-struct chatctl_export {
-	std::string path, temporary;
-	FILE *file = nullptr;
-	int64_t items = 0;
-};
-
-static bool chatctl_write_items(struct chatctl_export *e, const cJSON *page)
-{
-	const cJSON *item;
-
-	cJSON_ArrayForEach(item, chatctl_member(page, "items"))
-	{
-		if (fputs((chatctl_document(item) + "\n").c_str(), e->file) == EOF)
-			return false;
-		e->items++;
-	}
-	return true;
-}
-
-/* Each page is asked for by the number that the first one has found. */
-static enum chatctl_status chatctl_export_account_pages(const struct chatctl_options *options, struct chatctl_wire *w,
-                                                        cJSON *request, struct chatctl_export *e)
-{
-	for (;;) {
-		enum chatctl_status status;
-		const chatctl_json_ptr page = chatctl_ask_or_tell(options, w, request, &status);
-
-		if (!page)
-			return status;
-		if (!chatctl_write_items(e, page.get())) {
-			(void)fprintf(stderr, "chatctl: cannot write %s: %s\n", chatctl_harmless(e->path).c_str(),
-			              strerror(errno));
-			return CHATCTL_REFUSED;
-		}
-		if (!chatctl_flag(page.get(), "more"))
-			return CHATCTL_DONE;
-		for (const char *key : {"after", "account", "name"})
-			cJSON_DeleteItemFromObjectCaseSensitive(request, key);
-		(void)cJSON_AddNumberToObject(request, "account",
-		                              static_cast<double>(chatctl_number(page.get(), "account")));
-		(void)cJSON_AddStringToObject(request, "after", chatctl_raw_text(page.get(), "next").c_str());
-	}
-}
-
-/* A file that is there already may be somebody's: it is left alone. */
-static bool chatctl_open_export(struct chatctl_export *e)
-{
-	int fd = -1;
-
-	e->temporary = e->path + ".tmp";
-	if (access(e->path.c_str(), F_OK) == 0)
-		errno = EEXIST;
-	else
-		fd = chatctl_make_file(e->temporary);
-	if (fd != -1)
-		e->file = fdopen(fd, "w");
-	if (e->file)
-		return true;
-	(void)fprintf(stderr, "chatctl: cannot make %s: %s\n", chatctl_harmless(e->path).c_str(), strerror(errno));
-	return false;
-}
-
-static enum chatctl_status chatctl_close_export(struct chatctl_export *e, enum chatctl_status status)
-{
-	if (status == CHATCTL_DONE &&
-	    (fflush(e->file) != 0 || fsync(fileno(e->file)) != 0 || chatctl_name_file(e->temporary, e->path) == -1)) {
-		(void)fprintf(stderr, "chatctl: cannot write %s: %s\n", chatctl_harmless(e->path).c_str(),
-		              strerror(errno));
-		status = CHATCTL_REFUSED;
-	}
-	(void)fclose(e->file);
-	if (status != CHATCTL_DONE)
-		(void)unlink(e->temporary.c_str());
-	return status;
-}
-
 static enum chatctl_status chatctl_run_account_export(const struct chatctl_options *options, struct chatctl_wire *w,
                                                       cJSON *request)
 {
-	struct chatctl_export e;
+	const std::string path = options->words.back();
+	int64_t items;
 
-	e.path = options->words.back();
-	if (!chatctl_open_export(&e))
-		return CHATCTL_REFUSED;
-	const enum chatctl_status status =
-		chatctl_close_export(&e, chatctl_export_account_pages(options, w, request, &e));
-
-	if (status != CHATCTL_DONE)
-		return status;
+	if (const enum chatctl_status failed = chatctl_export(options, w, request, "items", path, false, &items))
+		return failed;
 	if (options->json)
-		(void)printf("{\"items\":%lld}\n", static_cast<long long>(e.items));
+		(void)printf("{\"items\":%lld}\n", static_cast<long long>(items));
 	else
-		(void)printf("%lld item%s written to %s\n", static_cast<long long>(e.items), chatctl_plural(e.items),
-		             chatctl_harmless(e.path).c_str());
+		(void)printf("%lld item%s written to %s\n", static_cast<long long>(items), chatctl_plural(items),
+		             chatctl_harmless(path).c_str());
 	return CHATCTL_DONE;
 }
 
@@ -350,7 +267,7 @@ const struct chatctl_verb chatctl_account_verbs[] = {
 	{"account show", "ACCOUNT", "what an account has", CS_MSGID_ACCOUNT_SHOW, 1, 1, chatctl_read_one_account,
          chatctl_show_account},
 	{"account export", "ACCOUNT FILE", "write all that it has to a new file", CS_MSGID_ACCOUNT_EXPORT, 2, 2,
-         chatctl_read_one_account, nullptr, nullptr, chatctl_run_account_export},
+         chatctl_read_one_account, nullptr, nullptr, chatctl_run_account_export, false, true},
 	{"account erase", "ACCOUNT [yes]", "blank what it said, for ever", CS_MSGID_ACCOUNT_ERASE, 1, 2,
          chatctl_read_erase, chatctl_show_erase, nullptr, chatctl_run_erase},
 	{},

@@ -2,23 +2,19 @@
  * The verbs about the whole store: backup, restore, check, export, import. */
 #include "verbs.h"
 
-#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <chatserverd/msgid.h>
 
 #include "answer.h"
-#include "file.h"
+#include "export.h"
 #include "text.h"
-
-static constexpr int64_t chatctl_store_timeout = 600000; /* ms: a part of a large store may take long */
 
 /* ---- files */
 
@@ -137,16 +133,11 @@ static enum chatctl_status chatctl_run_check(const struct chatctl_options *optio
 	int64_t rows = 0, findings = 0;
 	const chatctl_json_ptr all(cJSON_CreateObject());
 	cJSON *list = cJSON_AddArrayToObject(all.get(), "findings");
-	enum chatctl_status status;
-	std::string next;
 
-	w->timeout_ms = std::max(w->timeout_ms, chatctl_store_timeout);
-	do {
+	chatctl_wait_long(options, w);
+	const enum chatctl_status status = chatctl_ask_pages(options, w, request, [&](chatctl_json_ptr page) {
 		cJSON *item;
-		const chatctl_json_ptr page = chatctl_ask_or_tell(options, w, request, &status);
 
-		if (!page)
-			return status;
 		rows += chatctl_number(page.get(), "rows");
 		cJSON_ArrayForEach(item, chatctl_member(page.get(), "findings"))
 		{
@@ -157,10 +148,11 @@ static enum chatctl_status chatctl_run_check(const struct chatctl_options *optio
 				(void)printf("%s: %s\n", chatctl_text(item, "what").c_str(),
 				             chatctl_text(item, "where").c_str());
 		}
-		next = chatctl_flag(page.get(), "more") ? chatctl_raw_text(page.get(), "next") : "";
-		cJSON_DeleteItemFromObjectCaseSensitive(request, "after");
-		(void)cJSON_AddStringToObject(request, "after", next.c_str());
-	} while (!next.empty());
+		return CHATCTL_DONE;
+	});
+
+	if (status != CHATCTL_DONE)
+		return status;
 	(void)cJSON_AddNumberToObject(all.get(), "rows", static_cast<double>(rows));
 	if (options->json)
 		chatctl_print_answer(options, all.get(), nullptr);
@@ -171,63 +163,6 @@ static enum chatctl_status chatctl_run_check(const struct chatctl_options *optio
 
 /* ---- export */
 
-struct chatctl_file {
-	unique_fd fd;
-	std::string path, temporary;
-	std::string bytes; /* not written yet */
-	int64_t lines = 0;
-};
-
-static int chatctl_file_flush(struct chatctl_file *f)
-{
-	while (!f->bytes.empty()) {
-		const ssize_t n = write(f->fd.fd, f->bytes.data(), f->bytes.size());
-
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n == -1)
-			return -1;
-		f->bytes.erase(0, static_cast<size_t>(n));
-	}
-	return 0;
-}
-
-static int chatctl_file_add(struct chatctl_file *f, const cJSON *item)
-{
-	f->bytes += chatctl_document(item) + "\n";
-	f->lines++;
-	return 0;
-}
-
-static int chatctl_file_finish(struct chatctl_file *f)
-{
-	if (chatctl_file_flush(f) == -1 || fsync(f->fd.fd) == -1)
-		return -1;
-	return chatctl_name_file(f->temporary, f->path);
-}
-
-static enum chatctl_status chatctl_export_pages(const struct chatctl_options *options, struct chatctl_wire *w,
-                                                cJSON *request, struct chatctl_file *f)
-{
-	enum chatctl_status status;
-	std::string next;
-
-	do {
-		const cJSON *item;
-		const chatctl_json_ptr page = chatctl_ask_or_tell(options, w, request, &status);
-
-		if (!page)
-			return status;
-		cJSON_ArrayForEach(item, chatctl_member(page.get(), "lines"))(void) chatctl_file_add(f, item);
-		if (chatctl_file_flush(f) == -1)
-			return chatctl_file_fails(f->temporary);
-		next = chatctl_flag(page.get(), "more") ? chatctl_raw_text(page.get(), "next") : "";
-		cJSON_DeleteItemFromObjectCaseSensitive(request, "after");
-		(void)cJSON_AddStringToObject(request, "after", next.c_str());
-	} while (!next.empty());
-	return CHATCTL_DONE;
-}
-
 static void chatctl_show_lines(const cJSON *answer, bool)
 {
 	(void)printf("%s: %lld lines\n", chatctl_text(answer, "file").c_str(),
@@ -237,33 +172,15 @@ static void chatctl_show_lines(const cJSON *answer, bool)
 static enum chatctl_status chatctl_run_export(const struct chatctl_options *options, struct chatctl_wire *w,
                                               cJSON *request)
 {
-	struct chatctl_file f;
-	const chatctl_json_ptr answer(cJSON_CreateObject()), end(cJSON_CreateObject());
+	const std::string path = chatctl_file_of(request);
+	const chatctl_json_ptr answer(cJSON_CreateObject());
+	int64_t lines;
 
-	w->timeout_ms = std::max(w->timeout_ms, chatctl_store_timeout);
-	f.path = chatctl_file_of(request);
-	f.temporary = f.path + ".tmp";
 	cJSON_DeleteItemFromObjectCaseSensitive(request, "file");
-	if (access(f.path.c_str(), F_OK) == 0)
-		errno = EEXIST;
-	else
-		f.fd.reset(chatctl_make_file(f.temporary));
-	if (f.fd.fd == -1)
-		return chatctl_file_fails(f.path);
-	enum chatctl_status status = chatctl_export_pages(options, w, request, &f);
-	if (status == CHATCTL_DONE) {
-		(void)cJSON_AddStringToObject(end.get(), "kind", "end");
-		(void)cJSON_AddNumberToObject(end.get(), "lines", static_cast<double>(f.lines));
-		(void)chatctl_file_add(&f, end.get());
-		if (chatctl_file_finish(&f) == -1)
-			status = chatctl_file_fails(f.path);
-	}
-	if (status != CHATCTL_DONE) {
-		(void)unlink(f.temporary.c_str());
-		return status;
-	}
-	(void)cJSON_AddStringToObject(answer.get(), "file", f.path.c_str());
-	(void)cJSON_AddNumberToObject(answer.get(), "lines", static_cast<double>(f.lines));
+	if (const enum chatctl_status failed = chatctl_export(options, w, request, "lines", path, true, &lines))
+		return failed;
+	(void)cJSON_AddStringToObject(answer.get(), "file", path.c_str());
+	(void)cJSON_AddNumberToObject(answer.get(), "lines", static_cast<double>(lines));
 	chatctl_print_answer(options, answer.get(), chatctl_show_lines);
 	return CHATCTL_DONE;
 }
@@ -380,7 +297,7 @@ static enum chatctl_status chatctl_run_import(const struct chatctl_options *opti
 	struct chatctl_import i = {options, w};
 	const chatctl_json_ptr answer(cJSON_CreateObject());
 
-	w->timeout_ms = std::max(w->timeout_ms, chatctl_store_timeout);
+	chatctl_wait_long(options, w);
 	if (!file)
 		return chatctl_file_fails(path);
 	chatctl_import_begin(&i);
