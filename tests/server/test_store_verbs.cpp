@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Tests chatctl's verbs check, export and import with real servers. What check finds, and what an export has, are also
  * tests of the model: unit/test_model_check and unit/test_model_transfer. CS_LONG=1 makes it longer. */
+#include <csignal>
+
 #include "test_store_shell.h"
 #include "tests/support/conversation_play.h"
 
@@ -235,6 +237,23 @@ static void an_export_writes_to_no_file_of_somebody_else(void **state)
 		}
 }
 
+/* It has hashes of passwords and messages. The server does not answer, so the export is under way. */
+static void an_export_that_a_signal_ends_leaves_no_file(void **state)
+{
+	auto *s = static_cast<test_server *>(*state);
+
+	test_server_start(s);
+	const int64_t ann = client_absent(s, "ann");
+	test_server_signal(s, SIGSTOP);
+	for (const std::string &verb : {std::string("export"), "account export " + std::to_string(ann)})
+		says(run_shell(s, "true; " + program("chatctl") + " -s control " + verb +
+		                          " part.jsonl & until ls | grep -q part.jsonl.tmp-; do sleep 0.02; done; "
+		                          "kill -TERM $!; wait $!; echo $?; ls | grep part"),
+		     1, "143\n");
+	test_server_signal(s, SIGCONT);
+	ctl_done(s, "export part.jsonl");
+}
+
 static void wrong_lines_are_refused_with_their_number(void **state)
 {
 	auto *s = static_cast<test_server *>(*state);
@@ -314,7 +333,7 @@ int main(void)
 		OWN(the_findings_are_json_for_programs),        OWN(a_store_with_any_history_has_nothing_wrong),
 		OWN(who_cannot_be_erased_keeps_nobody_waiting), OWN(a_group_that_cannot_be_dissolved_is_an_error),
 		OWN(imported_bans_are_in_force_at_once),        OWN(an_export_writes_to_no_file_of_somebody_else),
-		OWN(wrong_lines_are_refused_with_their_number),
+		OWN(wrong_lines_are_refused_with_their_number), OWN(an_export_that_a_signal_ends_leaves_no_file),
 	};
 	const struct CMUnitTest sqlite_tests[] = {
 		OWN(a_damaged_index_of_the_file_is_found),

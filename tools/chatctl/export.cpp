@@ -15,6 +15,7 @@
 #include <base/raii.h>
 
 #include "answer.h"
+#include "signals.h"
 #include "text.h"
 
 struct chatctl_file {
@@ -93,8 +94,9 @@ static enum chatctl_status chatctl_file_failed(const struct chatctl_file *f)
 	return CHATCTL_REFUSED;
 }
 
-enum chatctl_status chatctl_export(const struct chatctl_options *options, struct chatctl_wire *w, cJSON *request,
-                                   const char *list, const std::string &path, bool has_end, int64_t *lines_r)
+static enum chatctl_status chatctl_export_pages(const struct chatctl_options *options, struct chatctl_wire *w,
+                                                cJSON *request, const char *list, const std::string &path, bool has_end,
+                                                int64_t *lines_r)
 {
 	struct chatctl_file f;
 
@@ -126,4 +128,17 @@ enum chatctl_status chatctl_export(const struct chatctl_options *options, struct
 	(void)fprintf(stderr, "chatctl: %s is written, but may be gone after a crash: %s\n",
 	              chatctl_harmless(path).c_str(), strerror(errno));
 	return CHATCTL_REFUSED;
+}
+
+/* A signal that ends chatctl does so when the file is gone or has its name. */
+enum chatctl_status chatctl_export(const struct chatctl_options *options, struct chatctl_wire *w, cJSON *request,
+                                   const char *list, const std::string &path, bool has_end, int64_t *lines_r)
+{
+	const struct chatctl_signals signals({SIGINT, SIGTERM, SIGHUP, SIGQUIT});
+
+	w->ending = signals.fd.fd;
+	const enum chatctl_status status = chatctl_export_pages(options, w, request, list, path, has_end, lines_r);
+
+	w->ending = -1;
+	return status;
 }

@@ -3,14 +3,12 @@
 #include "password.h"
 
 #include <cerrno>
-#include <csignal>
 #include <cstdio>
 #include <poll.h>
-#include <sys/signalfd.h>
 #include <termios.h>
 #include <unistd.h>
 
-#include <base/raii.h>
+#include "signals.h"
 
 static constexpr size_t chatctl_most_line = 4096; /* bytes; the server takes less */
 
@@ -66,23 +64,18 @@ static bool chatctl_ask_terminal(wiped_text *password_r)
 {
 	struct termios before {
 	}, silent{};
-	sigset_t ending, former;
 
-	(void)sigemptyset(&ending);
-	for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP})
-		(void)sigaddset(&ending, number);
 	if (tcgetattr(STDIN_FILENO, &before) == -1)
 		return false;
 	silent = before;
 	silent.c_lflag &= ~static_cast<tcflag_t>(ECHO);
 	silent.c_lflag |= ICANON | ISIG | ECHONL;
-	(void)sigprocmask(SIG_BLOCK, &ending, &former);
-	const unique_fd signals(signalfd(-1, &ending, SFD_CLOEXEC));
+	const struct chatctl_signals signals({SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP});
+
 	(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
-	const bool is_read = chatctl_ask_twice(signals.fd, password_r);
+	const bool is_read = chatctl_ask_twice(signals.fd.fd, password_r);
 
 	(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
-	(void)sigprocmask(SIG_SETMASK, &former, nullptr);
 	return is_read;
 }
 

@@ -112,16 +112,18 @@ static bool chatctl_send(struct chatctl_wire *w, const cJSON *request)
 	return true;
 }
 
-/* false: nothing more comes, which is explained. */
+/* false: nothing more comes, which is explained, or w->ending is readable. */
 static bool chatctl_read_more(struct chatctl_wire *w, int64_t until)
 {
 	char part[65536];
-	struct pollfd wait = {w->fd.fd, POLLIN, 0};
+	struct pollfd wait[] = {{w->fd.fd, POLLIN, 0}, {w->ending, POLLIN, 0}};
 	const int64_t left = until - chatctl_clock_ms();
-	const int ready = left > 0 ? poll(&wait, 1, static_cast<int>(left)) : 0;
+	const int ready = left > 0 ? poll(wait, 2, static_cast<int>(left)) : 0;
 
 	if (ready == -1 && errno == EINTR)
 		return true;
+	if (wait[1].revents)
+		return false;
 	if (ready == 0) {
 		(void)fprintf(stderr, "chatctl: the server does not answer within %lld s\n",
 		              static_cast<long long>(w->timeout_ms / 1000));

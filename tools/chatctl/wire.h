@@ -17,12 +17,13 @@ struct chatctl_wire {
 	std::string path;
 	int64_t timeout_ms = 0;
 	std::string input; /* read, and not yet taken */
+	int ending = -1; /* if it becomes readable, no answer is waited for any more; -1: there is no such descriptor */
 };
 
 /* false: there is no server, which is explained on standard error. */
 [[nodiscard]] bool chatctl_connect(struct chatctl_wire *w, const std::string &path, int64_t timeout_ms);
 /* Sends the request and reads its answer, with errno 0 or another. Null: there is none, which is explained on standard
- * error. */
+ * error, unless w->ending is readable. */
 [[nodiscard]] chatctl_json_ptr chatctl_ask(struct chatctl_wire *w, const cJSON *request);
 
 #endif
