@@ -84,8 +84,11 @@ static void a_password_is_the_first_line_of_what_is_no_terminal(void **state)
 	                    "account 1 zhang san has the new password; its sessions end\n");
 	assert_true(logs_in(s, 1, "another"));
 	const output none = run(s, "", "account add bob");
-	assert_int_equal(none.status, 2);
+	assert_int_equal(none.status, 1);
 	contains(none.err, "the password is missing");
+	assert_int_equal(run(s, "\\nx\\n", "account add bob").status, 1);
+	assert_string_equal(run(s, "a\\0b\\n", "account add bob").err.c_str(),
+	                    "chatctl: a password has no zero byte; nothing was changed\n");
 	const output taken = run(s, "x\\n", "--json account add 'zhang san'");
 	assert_int_equal(taken.status, 1);
 	assert_string_equal(taken.out.c_str(), "{\"errno\":9,\"errmsg\":\"the name is taken\"}\n");
@@ -117,8 +120,18 @@ static void a_terminal_is_asked_twice_and_shows_nothing(void **state)
 	terminal_type(&wrong, "one\n");
 	terminal_wait_cursor(&wrong, "the same password again: ");
 	terminal_type(&wrong, "two\n");
-	assert_int_equal(terminal_finish(&wrong), 2);
+	assert_int_equal(terminal_finish(&wrong), 1);
 	contains(wrong.bytes, "these were two passwords; nothing was changed");
+	/* ^D, an empty line; ^Z, where no shell can stop it. */
+	for (const char *keys : {"\x04", "\n", "\x1a"}) {
+		terminal none;
+
+		begin_on_terminal(&none, s, {"account", "password", "ann"});
+		terminal_wait_cursor(&none, "password: ");
+		terminal_type(&none, keys);
+		assert_int_equal(terminal_finish(&none), 1);
+		contains(none.bytes, "chatctl: there is no password; nothing was changed");
+	}
 	/* ^C ends it, and the terminal shows again what is typed. */
 	begin_on_terminal(&broken, s, {"account", "password", "ann"});
 	terminal_wait_cursor(&broken, "password: ");

@@ -10,7 +10,7 @@
 
 #include "signals.h"
 
-static constexpr size_t chatctl_most_line = 4096; /* bytes; the server takes less */
+static constexpr size_t chatctl_most_line = 4096; /* bytes; the server takes less, and says so */
 
 /* The next line of standard input, without its end. signals: a descriptor that ends the reading, or -1. false: the
  * input has ended before a line, or a signal has come. */
@@ -36,55 +36,62 @@ static bool chatctl_read_secret_line(int signals, wiped_text *line_r)
 			return !line_r->empty();
 		if (c == '\n')
 			return true;
-		if (line_r->size() == chatctl_most_line)
-			return false;
-		line_r->push_back(c);
+		if (line_r->size() < chatctl_most_line)
+			line_r->push_back(c);
 	}
 }
 
-static bool chatctl_ask_twice(int signals, wiped_text *password_r)
+/* Each of these returns null, or what is wrong. */
+
+static const char *chatctl_ask_twice(int signals, wiped_text *password_r)
 {
 	wiped_text again;
 
 	(void)fputs("password: ", stderr);
-	if (!chatctl_read_secret_line(signals, password_r))
-		return false;
+	if (!chatctl_read_secret_line(signals, password_r) || password_r->empty())
+		return "there is no password";
 	(void)fputs("the same password again: ", stderr);
 	if (!chatctl_read_secret_line(signals, &again))
-		return false;
-	if (again == *password_r)
-		return true;
-	(void)fputs("chatctl: these were two passwords; nothing was changed\n", stderr);
-	password_r->clear();
-	return false;
+		return "there is no password";
+	return again == *password_r ? nullptr : "these were two passwords";
 }
 
 /* A signal waits until the terminal is as before; then it does what it does. */
-static bool chatctl_ask_terminal(wiped_text *password_r)
+static const char *chatctl_ask_terminal(wiped_text *password_r)
 {
 	struct termios before {
 	}, silent{};
 
 	if (tcgetattr(STDIN_FILENO, &before) == -1)
-		return false;
+		return "the terminal does not tell its modes";
 	silent = before;
 	silent.c_lflag &= ~static_cast<tcflag_t>(ECHO);
 	silent.c_lflag |= ICANON | ISIG | ECHONL;
 	const struct chatctl_signals signals({SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP});
 
-	(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
-	const bool is_read = chatctl_ask_twice(signals.fd.fd, password_r);
+	if (tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent) == -1)
+		return "the terminal would show the password";
+	const char *wrong = chatctl_ask_twice(signals.fd.fd, password_r);
 
 	(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
-	return is_read;
+	return wrong;
+}
+
+static const char *chatctl_read_input(wiped_text *password_r)
+{
+	return chatctl_read_secret_line(-1, password_r) && !password_r->empty()
+	               ? nullptr
+	               : "the password is missing: it is the first line of standard input";
 }
 
 bool chatctl_read_password(wiped_text *password_r)
 {
-	if (isatty(STDIN_FILENO) == 1)
-		return chatctl_ask_terminal(password_r);
-	if (chatctl_read_secret_line(-1, password_r) && !password_r->empty())
-		return true;
-	(void)fputs("chatctl: the password is missing: it is the first line of standard input\n", stderr);
-	return false;
+	const char *wrong =
+		isatty(STDIN_FILENO) == 1 ? chatctl_ask_terminal(password_r) : chatctl_read_input(password_r);
+
+	if (!wrong && password_r->find('\0') != password_r->npos)
+		wrong = "a password has no zero byte";
+	if (wrong)
+		(void)fprintf(stderr, "chatctl: %s; nothing was changed\n", wrong);
+	return !wrong;
 }

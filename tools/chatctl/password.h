@@ -5,8 +5,8 @@
 
 #include <base/wipe.h>
 
-/* false: there is none, or the two differ, which is explained on standard error. A signal that ends chatctl ends it,
- * with the terminal as it was. */
+/* false: there is none, the two differ, or no request can carry it, which is explained on standard error. A signal that
+ * ends chatctl ends it, with the terminal as it was. */
 [[nodiscard]] bool chatctl_read_password(wiped_text *password_r);
 
 #endif

@@ -153,7 +153,7 @@ static enum chatctl_status chatctl_send_password(const struct chatctl_options *o
 	wiped_text password;
 
 	if (!chatctl_read_password(&password))
-		return CHATCTL_USAGE;
+		return CHATCTL_REFUSED;
 	(void)cJSON_AddStringToObject(request, "password", password.c_str());
 	const chatctl_json_ptr answer = chatctl_ask_or_tell(options, w, request, &status);
 
