@@ -199,25 +199,43 @@ static void an_export_is_a_new_file_of_its_owner(void **state)
 	assert_int_equal(access((file + ".2").c_str(), F_OK), -1);
 }
 
-static void erasing_is_asked_for_on_a_terminal_and_wants_yes_elsewhere(void **state)
+static void what_cannot_be_undone_is_asked_for_on_a_terminal_and_wants_yes_elsewhere(void **state)
 {
 	auto *s = static_cast<test_server *>(*state);
-	terminal no, yes;
+	test_client *ann = client_open(s);
+	terminal yes;
+	const struct {
+		std::vector<std::string> words;
+		const char *question;
+	} orders[] = {
+		{{"account", "erase", "ann"}, "Erase account 1 ann? What it said becomes blank for everybody."},
+		{{"group", "dissolve", "club"}, "End group 1 \"club\", with 1 member?"},
+		{{"purge", "before", "2020-01-01"}, "Remove what was stored before 2020-01-01 (UTC) from all"},
+	};
 
-	(void)client_register(client_open(s), "ann");
+	client_login(ann, client_register(ann, "ann"));
 	(void)client_register(client_open(s), "bob");
-	const output silent = run(s, "yes\\n", "account erase ann");
-	assert_int_equal(silent.status, 2);
-	contains(silent.err, "write yes behind it");
-	assert_int_equal(run(s, "", "account erase ann no").status, 2);
-	begin_on_terminal(&no, s, {"account", "erase", "ann"});
-	terminal_wait_cursor(&no, "Type yes to erase it: ");
-	terminal_type(&no, "y\n");
-	assert_int_equal(terminal_finish(&no), 2);
-	contains(no.bytes, "Erase account 1 ann?");
+	(void)client_create_group(ann, "club");
+	for (const auto &[words, question] : orders) {
+		terminal no;
+
+		const output silent = run(s, "yes\\n", words[0] + " " + words[1] + " " + words[2]);
+		assert_int_equal(silent.status, 2);
+		contains(silent.err, "write yes behind it");
+		assert_int_equal(run(s, "", words[0] + " " + words[1] + " " + words[2] + " no").status, 2);
+		begin_on_terminal(&no, s, words);
+		terminal_wait_cursor(&no, "Type yes to do it: ");
+		terminal_type(&no, "y\n");
+		assert_int_equal(terminal_finish(&no), 1);
+		contains(no.bytes, question);
+		contains(no.bytes, "chatctl: nothing was done");
+	}
+	assert_int_equal(run(s, "", "group show club").status, 0);
+	contains(run(s, "", "purge status").out, "nothing was purged");
+	client_logout(ann);
 	assert_true(logs_in(s, 1, "secret"));
 	begin_on_terminal(&yes, s, {"account", "erase", "ann"});
-	terminal_wait_cursor(&yes, "Type yes to erase it: ");
+	terminal_wait_cursor(&yes, "Type yes to do it: ");
 	terminal_type(&yes, "yes\n");
 	assert_int_equal(terminal_finish(&yes), 0);
 	assert_false(logs_in(s, 1, "secret"));
@@ -237,7 +255,7 @@ int main(void)
 		TEST(an_account_is_locked_shown_and_unlocked),
 		TEST(digits_are_a_number_and_never_a_name),
 		TEST(an_export_is_a_new_file_of_its_owner),
-		TEST(erasing_is_asked_for_on_a_terminal_and_wants_yes_elsewhere),
+		TEST(what_cannot_be_undone_is_asked_for_on_a_terminal_and_wants_yes_elsewhere),
 	};
 
 	return cmocka_run_group_tests(tests, nullptr, nullptr);

@@ -172,8 +172,8 @@ static void verbs_about_groups(void **state)
 	is_document(s, "mute club 2 off", 0, "\"until\":0");
 	is_refused(s, "group show nothing", "no such group");
 	is_refused(s, "mute club ann 1m", "the creator of a group cannot be muted");
-	shows(s, "group dissolve club", "group N \"club\" has ended; N members were removed\n");
-	is_refused(s, "group dissolve club", "no such group");
+	shows(s, "group dissolve club yes", "group N \"club\" has ended; N members were removed\n");
+	is_refused(s, "group dissolve club yes", "no such group");
 }
 
 static void verbs_about_invitations_and_bans(void **state)
@@ -222,8 +222,8 @@ static void verbs_about_the_store(void **state)
 	is_document(s, "import all.jsonl", 0, "{\"added\":0,\"skipped\":");
 	assert_int_equal(run(s, "import none.jsonl").status, 1);
 	shows(s, "purge status", "nothing was purged since the start of the server\n");
-	is_document(s, "purge before 2020-01-01", 0, "\"before\":1577836800000");
-	assert_int_equal(run(s, "purge before 2999-01-01").status, 1);
+	is_document(s, "purge before 2020-01-01 yes", 0, "\"before\":1577836800000");
+	assert_int_equal(run(s, "purge before 2999-01-01 yes").status, 1);
 }
 
 /* A head for each subject; and nothing is cut on a terminal of 80 columns. */

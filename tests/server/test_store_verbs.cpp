@@ -124,7 +124,7 @@ static void a_group_that_cannot_be_dissolved_is_an_error(void **state)
 	test_server_start(s);
 	const store_people p = make_history(s);
 	change(s, "UPDATE conversation SET members = 9 WHERE kind = 1");
-	says(ctl(s, "group dissolve " + std::to_string(p.group)), 1, "no more members can be removed, 2 were");
+	says(ctl(s, "group dissolve " + std::to_string(p.group) + " yes"), 1, "no more members can be removed, 2 were");
 }
 
 /* ---- export and import */

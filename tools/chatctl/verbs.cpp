@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstring>
+#include <unistd.h>
+#include <utility>
 
 #include <chatserverd/msgid.h>
 
@@ -54,21 +57,33 @@ void chatctl_print_verbs(void)
 	}
 }
 
-/* The verb that the first word or the first two name, or null. *behind_r: the words behind the name. */
-static const struct chatctl_verb *chatctl_find_verb(const chatctl_words &words, chatctl_words *behind_r)
+struct chatctl_order {
+	const struct chatctl_verb *verb = nullptr; /* that the first word or the first two name; null: there is none */
+	chatctl_words behind; /* the words behind its name */
+	bool is_confirmed = true; /* nobody must be asked; the word `yes` is not among those behind */
+};
+
+static struct chatctl_order chatctl_make_order(const struct chatctl_verb *verb, chatctl_words behind)
+{
+	const bool is_yes = verb->ask && behind.size() > verb->least && behind.back() == "yes";
+
+	if (is_yes)
+		behind.pop_back();
+	return {verb, std::move(behind), !verb->ask || is_yes};
+}
+
+static struct chatctl_order chatctl_find_order(const chatctl_words &words)
 {
 	for (size_t count = std::min<size_t>(words.size(), 2); count > 0; count--) {
 		const std::string name = count == 2 ? words[0] + " " + words[1] : words[0];
 
 		for (const auto &list : chatctl_lists)
-			for (const struct chatctl_verb *verb = list.verbs; verb->name; verb++) {
-				if (name != verb->name)
-					continue;
-				behind_r->assign(words.begin() + static_cast<ptrdiff_t>(count), words.end());
-				return verb;
-			}
+			for (const struct chatctl_verb *verb = list.verbs; verb->name; verb++)
+				if (name == verb->name)
+					return chatctl_make_order(
+						verb, {words.begin() + static_cast<ptrdiff_t>(count), words.end()});
 	}
-	return nullptr;
+	return {};
 }
 
 /* There is no such verb. If the first word begins others, those are named. */
@@ -88,42 +103,53 @@ static void chatctl_tell_unknown(const chatctl_words &words)
 		(void)fputs(known.c_str(), stderr);
 }
 
-static chatctl_json_ptr chatctl_make_request(const struct chatctl_verb *verb, const chatctl_words &behind)
+static chatctl_json_ptr chatctl_new_request(int msgid)
 {
 	chatctl_json_ptr request(cJSON_CreateObject());
 
-	(void)cJSON_AddNumberToObject(request.get(), "msgid", verb->msgid);
+	(void)cJSON_AddNumberToObject(request.get(), "msgid", msgid);
 	(void)cJSON_AddNumberToObject(request.get(), "req", 1);
-	if (verb->read && !verb->read(behind, request.get()))
+	return request;
+}
+
+static chatctl_json_ptr chatctl_make_request(const struct chatctl_order &order)
+{
+	chatctl_json_ptr request = chatctl_new_request(order.verb->msgid);
+
+	if (order.verb->read && !order.verb->read(order.behind, request.get()))
 		return nullptr;
 	return request;
 }
 
 bool chatctl_check_words(const struct chatctl_options *options)
 {
-	chatctl_words behind;
-	const struct chatctl_verb *verb = chatctl_find_verb(options->words, &behind);
+	const struct chatctl_order order = chatctl_find_order(options->words);
+	const struct chatctl_verb *verb = order.verb;
+	const size_t count = order.behind.size();
 
 	if (!verb) {
 		chatctl_tell_unknown(options->words);
 		return false;
 	}
-	if (behind.size() > verb->most && behind.back().starts_with("-")) {
+	if (count > verb->most && order.behind.back().starts_with("-")) {
 		(void)fprintf(stderr, "chatctl: options stand before the verb, as in: chatctl --json %s\n", verb->name);
 		return false;
 	}
-	if (behind.size() < verb->least || behind.size() > verb->most) {
+	if (count < verb->least || count > verb->most) {
 		(void)fprintf(stderr, "usage: chatctl %s\n", chatctl_call(verb).c_str());
 		return false;
 	}
-	return chatctl_make_request(verb, behind) != nullptr;
+	if (!chatctl_make_request(order))
+		return false;
+	if (order.is_confirmed || isatty(STDIN_FILENO) == 1)
+		return true;
+	(void)fprintf(stderr, "chatctl: %s cannot be undone: without a terminal, write yes behind it\n", verb->name);
+	return false;
 }
 
 bool chatctl_needs_server(const struct chatctl_options *options)
 {
-	chatctl_words behind;
-
-	return !chatctl_find_verb(options->words, &behind)->without_server;
+	return !chatctl_find_order(options->words).verb->without_server;
 }
 
 /* ---- carrying out */
@@ -208,47 +234,63 @@ void chatctl_wait_long(const struct chatctl_options *options, struct chatctl_wir
 		w->timeout_ms = chatctl_long_timeout;
 }
 
-/* Puts the number of the account in the place of its name. */
-static enum chatctl_status chatctl_find_account(const struct chatctl_options *options, struct chatctl_wire *w,
-                                                cJSON *request)
+chatctl_json_ptr chatctl_look_up(const struct chatctl_options *options, struct chatctl_wire *w, cJSON *request,
+                                 int shows, const char *number, const char *name, enum chatctl_status *status_r)
 {
-	const std::string name = chatctl_raw_text(request, "name");
-	const chatctl_json_ptr question(cJSON_CreateObject());
-	enum chatctl_status status;
+	const chatctl_json_ptr question = chatctl_new_request(shows);
 
-	(void)cJSON_AddNumberToObject(question.get(), "msgid", CS_MSGID_ACCOUNT_SHOW);
-	(void)cJSON_AddNumberToObject(question.get(), "req", 1);
-	(void)cJSON_AddStringToObject(question.get(), "name", name.c_str());
-	const chatctl_json_ptr account = chatctl_ask_or_tell(options, w, question.get(), &status);
+	for (const char *key : {number, name})
+		if (const cJSON *item = chatctl_member(request, key))
+			(void)cJSON_AddItemToObject(question.get(), key, cJSON_Duplicate(item, 1));
+	chatctl_json_ptr found = chatctl_ask_or_tell(options, w, question.get(), status_r);
 
-	if (!account)
-		return status;
-	cJSON_DeleteItemFromObjectCaseSensitive(request, "name");
-	(void)cJSON_AddNumberToObject(request, "account",
-	                              static_cast<double>(chatctl_number(account.get(), "account")));
-	return CHATCTL_DONE;
+	if (!found)
+		return nullptr;
+	for (const char *key : {number, name})
+		cJSON_DeleteItemFromObjectCaseSensitive(request, key);
+	(void)cJSON_AddNumberToObject(request, number, static_cast<double>(chatctl_number(found.get(), number)));
+	return found;
+}
+
+/* Goes on only if "yes" is typed. */
+static enum chatctl_status chatctl_confirm(const struct chatctl_options *options, struct chatctl_wire *w,
+                                           const struct chatctl_verb *verb, cJSON *request)
+{
+	std::string question;
+	char line[16] = "";
+
+	if (const enum chatctl_status failed = verb->ask(options, w, request, &question))
+		return failed;
+	(void)fprintf(stderr, "%s Nobody can undo it.\nType yes to do it: ", question.c_str());
+	if (fgets(line, sizeof line, stdin) && strcmp(line, "yes\n") == 0)
+		return CHATCTL_DONE;
+	(void)fputs("chatctl: nothing was done\n", stderr);
+	return CHATCTL_REFUSED;
 }
 
 enum chatctl_status chatctl_run(const struct chatctl_options *options, struct chatctl_wire *w)
 {
-	chatctl_words behind;
-	const struct chatctl_verb *verb = chatctl_find_verb(options->words, &behind);
-	const chatctl_json_ptr request = chatctl_make_request(verb, behind);
+	const struct chatctl_order order = chatctl_find_order(options->words);
+	const struct chatctl_verb *verb = order.verb;
+	const chatctl_json_ptr request = chatctl_make_request(order);
 	chatctl_json_ptr all;
+	enum chatctl_status status;
 
-	if (verb->finds_account && chatctl_member(request.get(), "name"))
-		if (const enum chatctl_status failed = chatctl_find_account(options, w, request.get()))
+	if (verb->finds_account && chatctl_member(request.get(), "name") &&
+	    !chatctl_look_up(options, w, request.get(), CS_MSGID_ACCOUNT_SHOW, "account", "name", &status))
+		return status;
+	if (!order.is_confirmed)
+		if (const enum chatctl_status failed = chatctl_confirm(options, w, verb, request.get()))
 			return failed;
 	if (verb->run)
 		return verb->run(options, w, request.get());
-	const enum chatctl_status status = chatctl_ask_pages(options, w, request.get(), [&](chatctl_json_ptr page) {
+	status = chatctl_ask_pages(options, w, request.get(), [&](chatctl_json_ptr page) {
 		if (all)
 			chatctl_add_page(all.get(), page.get(), verb->list);
 		else
 			all = std::move(page);
 		return CHATCTL_DONE;
 	});
-
 	if (status == CHATCTL_DONE)
 		chatctl_print_answer(options, all.get(), verb->show);
 	return status;

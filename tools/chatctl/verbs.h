@@ -31,6 +31,10 @@ struct chatctl_verb {
 	/* The server takes only the number of the account: if read has added a `name`, its number is asked for first.
 	 */
 	bool finds_account = false;
+	/* For what cannot be undone: a person is asked first, unless `yes` stands behind the words, which read does not
+	 * get. Makes the question, "Erase ann?", and puts what it is about into the request by its number. */
+	enum chatctl_status (*ask)(const struct chatctl_options *options, struct chatctl_wire *w, cJSON *request,
+	                           std::string *question_r) = nullptr;
 };
 
 /* Each list ends with a name that is null. */
@@ -56,6 +60,11 @@ void chatctl_print_verbs(void);
  * *status_r is what chatctl ends with. */
 [[nodiscard]] chatctl_json_ptr chatctl_ask_or_tell(const struct chatctl_options *options, struct chatctl_wire *w,
                                                    const cJSON *request, enum chatctl_status *status_r);
+/* For `ask`. Asks the server what the request is about, with the verb that shows it; its number takes the place of its
+ * name. number, name: the members. Null: as above. */
+[[nodiscard]] chatctl_json_ptr chatctl_look_up(const struct chatctl_options *options, struct chatctl_wire *w,
+                                               cJSON *request, int shows, const char *number, const char *name,
+                                               enum chatctl_status *status_r);
 /* For `run`, too. Sends the request, and again for each further page of the list that it asks for. take gets each page,
  * and ends this unless it returns CHATCTL_DONE. */
 [[nodiscard]] enum chatctl_status chatctl_ask_pages(

@@ -37,13 +37,6 @@ static bool chatctl_read_lock(const chatctl_words &words, cJSON *request)
 	return chatctl_add_account(request, words[0]);
 }
 
-static bool chatctl_read_erase(const chatctl_words &words, cJSON *request)
-{
-	if (words.size() > 1 && words[1] != "yes")
-		return chatctl_mistake("the word behind the account is yes, or is left out", words[1]);
-	return chatctl_add_account(request, words[0]);
-}
-
 /* ---- what it shows */
 
 static std::string chatctl_account_text(const cJSON *answer)
@@ -177,60 +170,14 @@ static enum chatctl_status chatctl_run_password(const struct chatctl_options *op
 
 /* ---- erasing */
 
-/* What is typed is "yes". */
-static bool chatctl_is_confirmed(const cJSON *account)
-{
-	char line[16] = "";
-
-	(void)fprintf(stderr,
-	              "Erase %s? What it said becomes blank for everybody, and nobody can undo it.\n"
-	              "Type yes to erase it: ",
-	              chatctl_account_text(account).c_str());
-	(void)fflush(stderr);
-	if (fgets(line, sizeof line, stdin) && strcmp(line, "yes\n") == 0)
-		return true;
-	(void)fputs("chatctl: nothing was erased\n", stderr);
-	return false;
-}
-
-/* The number of the account that is shown is what is erased then. */
-static enum chatctl_status chatctl_confirm(const struct chatctl_options *options, struct chatctl_wire *w,
-                                           cJSON *request)
+static enum chatctl_status chatctl_ask_erase(const struct chatctl_options *options, struct chatctl_wire *w,
+                                             cJSON *request, std::string *question_r)
 {
 	enum chatctl_status status;
+	const chatctl_json_ptr account =
+		chatctl_look_up(options, w, request, CS_MSGID_ACCOUNT_SHOW, "account", "name", &status);
 
-	if (isatty(STDIN_FILENO) != 1) {
-		(void)fputs("chatctl: to erase an account without a terminal, write yes behind it\n", stderr);
-		return CHATCTL_USAGE;
-	}
-	cJSON_SetNumberValue(cJSON_GetObjectItemCaseSensitive(request, "msgid"), CS_MSGID_ACCOUNT_SHOW);
-	const chatctl_json_ptr account = chatctl_ask_or_tell(options, w, request, &status);
-
-	if (!account)
-		return status;
-	if (!chatctl_is_confirmed(account.get()))
-		return CHATCTL_USAGE;
-	cJSON_SetNumberValue(cJSON_GetObjectItemCaseSensitive(request, "msgid"), CS_MSGID_ACCOUNT_ERASE);
-	cJSON_DeleteItemFromObjectCaseSensitive(request, "account");
-	cJSON_DeleteItemFromObjectCaseSensitive(request, "name");
-	(void)cJSON_AddNumberToObject(request, "account",
-	                              static_cast<double>(chatctl_number(account.get(), "account")));
-	return CHATCTL_DONE;
-}
-
-static enum chatctl_status chatctl_run_erase(const struct chatctl_options *options, struct chatctl_wire *w,
-                                             cJSON *request)
-{
-	enum chatctl_status status = CHATCTL_DONE;
-
-	if (options->words.back() != "yes" || options->words.size() < 4)
-		status = chatctl_confirm(options, w, request);
-	if (status != CHATCTL_DONE)
-		return status;
-	const chatctl_json_ptr answer = chatctl_ask_or_tell(options, w, request, &status);
-
-	if (answer)
-		chatctl_print_answer(options, answer.get(), chatctl_show_erase);
+	*question_r = "Erase " + chatctl_account_text(account.get()) + "? What it said becomes blank for everybody.";
 	return status;
 }
 
@@ -268,7 +215,7 @@ const struct chatctl_verb chatctl_account_verbs[] = {
          chatctl_show_account},
 	{"account export", "ACCOUNT FILE", "write all that it has to a new file", CS_MSGID_ACCOUNT_EXPORT, 2, 2,
          chatctl_read_one_account, nullptr, nullptr, chatctl_run_account_export, false, true},
-	{"account erase", "ACCOUNT [yes]", "blank what it said, for ever", CS_MSGID_ACCOUNT_ERASE, 1, 2,
-         chatctl_read_erase, chatctl_show_erase, nullptr, chatctl_run_erase},
+	{"account erase", "ACCOUNT [yes]", "blank what it said, for ever", CS_MSGID_ACCOUNT_ERASE, 1, 1,
+         chatctl_read_one_account, chatctl_show_erase, nullptr, nullptr, false, false, chatctl_ask_erase},
 	{},
 };

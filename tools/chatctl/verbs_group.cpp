@@ -143,6 +143,20 @@ static void chatctl_show_mute(const cJSON *answer, bool)
 
 /* ---- more than one request */
 
+static enum chatctl_status chatctl_ask_dissolve(const struct chatctl_options *options, struct chatctl_wire *w,
+                                                cJSON *request, std::string *question_r)
+{
+	enum chatctl_status status;
+	const chatctl_json_ptr group =
+		chatctl_look_up(options, w, request, CS_MSGID_GROUP_SHOW, "groupid", "groupname", &status);
+	const int64_t members = 1 + chatctl_number(group.get(), "admins") + chatctl_number(group.get(), "normal");
+
+	*question_r = "End group " + std::to_string(chatctl_number(group.get(), "groupid")) + " \"" +
+	              chatctl_text(group.get(), "groupname") + "\", with " + std::to_string(members) + " member" +
+	              chatctl_plural(members) + "?";
+	return status;
+}
+
 /* Each removes some members, so the server does other work in between. */
 static enum chatctl_status chatctl_dissolve(const struct chatctl_options *options, struct chatctl_wire *w,
                                             cJSON *request)
@@ -180,8 +194,8 @@ const struct chatctl_verb chatctl_group_verbs[] = {
 	{"group list", "", "all groups", CS_MSGID_GROUP_LIST, 0, 0, nullptr, chatctl_show_groups, "groups"},
 	{"group show", "GROUP", "a group and its members", CS_MSGID_GROUP_SHOW, 1, 1, chatctl_read_group,
          chatctl_show_group, "members"},
-	{"group dissolve", "GROUP", "remove all members, and end the group", CS_MSGID_GROUP_DISSOLVE, 1, 1,
-         chatctl_read_group, chatctl_show_dissolved, nullptr, chatctl_dissolve},
+	{"group dissolve", "GROUP [yes]", "remove all members, and end the group", CS_MSGID_GROUP_DISSOLVE, 1, 1,
+         chatctl_read_group, chatctl_show_dissolved, nullptr, chatctl_dissolve, false, false, chatctl_ask_dissolve},
 	{"group keep", "GROUP TIME|forever|default", "how long it keeps its log", CS_MSGID_GROUP_KEEP, 2, 2,
          chatctl_read_keep, chatctl_show_keep},
 	{"mute", "GROUP ACCOUNT|all TIME|off", "who may not write in a group", CS_MSGID_GROUP_MUTE, 3, 3,

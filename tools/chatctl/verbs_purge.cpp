@@ -24,21 +24,35 @@ static bool chatctl_read_day(const chatctl_words &words, cJSON *request)
 	return true;
 }
 
-static void chatctl_show_purge(const cJSON *answer, bool)
+static std::string chatctl_purge_day(const cJSON *purge)
 {
-	const time_t before = static_cast<time_t>(chatctl_number(answer, "before") / 1000);
-	const int64_t failures = chatctl_number(answer, "failures");
+	const time_t before = static_cast<time_t>(chatctl_number(purge, "before") / 1000);
 	struct tm day {};
 	char text[16];
 
-	if (!before) {
+	(void)gmtime_r(&before, &day);
+	(void)strftime(text, sizeof text, "%Y-%m-%d", &day);
+	return text;
+}
+
+static enum chatctl_status chatctl_ask_purge(const struct chatctl_options *, struct chatctl_wire *, cJSON *request,
+                                             std::string *question_r)
+{
+	*question_r = "Remove what was stored before " + chatctl_purge_day(request) +
+	              " (UTC) from all conversations, also of groups that keep their log forever?";
+	return CHATCTL_DONE;
+}
+
+static void chatctl_show_purge(const cJSON *answer, bool)
+{
+	const int64_t failures = chatctl_number(answer, "failures");
+
+	if (!chatctl_number(answer, "before")) {
 		(void)puts("nothing was purged since the start of the server");
 		return;
 	}
-	(void)gmtime_r(&before, &day);
-	(void)strftime(text, sizeof text, "%Y-%m-%d", &day);
-	(void)printf("purge of what was stored before %s (UTC): %s, %lld entries of %lld conversations\n", text,
-	             chatctl_flag(answer, "running") ? "under way" : "it has ended",
+	(void)printf("purge of what was stored before %s (UTC): %s, %lld entries of %lld conversations\n",
+	             chatctl_purge_day(answer).c_str(), chatctl_flag(answer, "running") ? "under way" : "it has ended",
 	             static_cast<long long>(chatctl_number(answer, "entries")),
 	             static_cast<long long>(chatctl_number(answer, "conversations")));
 	if (failures)
@@ -47,8 +61,8 @@ static void chatctl_show_purge(const cJSON *answer, bool)
 }
 
 const struct chatctl_verb chatctl_purge_verbs[] = {
-	{"purge before", "DATE", "remove what was stored before YYYY-MM-DD", CS_MSGID_PURGE, 1, 1, chatctl_read_day,
-         chatctl_show_purge},
+	{"purge before", "DATE [yes]", "remove what was stored before YYYY-MM-DD", CS_MSGID_PURGE, 1, 1,
+         chatctl_read_day, chatctl_show_purge, nullptr, nullptr, false, false, chatctl_ask_purge},
 	{"purge status", "", "how far that has come", CS_MSGID_PURGE, 0, 0, nullptr, chatctl_show_purge},
 	{},
 };
