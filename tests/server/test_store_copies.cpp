@@ -126,8 +126,7 @@ static void a_server_that_is_killed_leaves_no_half_backup_under_its_name(void **
 static store_output restore(const test_server *s, const std::string &file)
 {
 	test_server_write_conf(s);
-	return run_shell(s, "PATH=" + std::filesystem::path(program("chatserverd")).parent_path().string() + ":$PATH " +
-	                            program("chatctl") + " restore " + file + " " + s->folder + "/chat.conf");
+	return run_shell(s, program("chatctl") + " restore " + file + " " + s->folder + "/chat.conf");
 }
 
 static std::string store_of(test_server *s, int64_t id)
@@ -160,6 +159,7 @@ static void a_copy_is_restored_when_the_server_stands_still(void **state)
 	says(restore(s, "half.db"), 1, "half.db: is damaged, or no database");
 	says(restore(s, "text.db"), 1, "text.db: is damaged, or no database");
 	says(restore(s, "none.db"), 1, "none.db: No such file or directory");
+	says(ctl(s, "restore copy.db"), 2, "restore asks no server, so it takes no options");
 	says(restore(s, "copy.db"), 0, "the store was restored");
 	for (const char *suffix : {"-wal", "-shm", ".restore"})
 		assert_int_equal(access((test_server_database(s) + suffix).c_str(), F_OK), -1);

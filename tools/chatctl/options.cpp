@@ -72,6 +72,7 @@ int chatctl_read_options(int argc, char **argv, struct chatctl_options *options_
 	options_r->colour = chatctl_may_colour();
 	/* "+": options end at the verb, so that a notice may contain what looks like one. */
 	while ((option = getopt_long(argc, argv, "+s:t:Vh", chatctl_long_options, nullptr)) != -1) {
+		options_r->is_for_server = true; /* the options that are not end it */
 		switch (option) {
 		case 's': options_r->socket = optarg; break;
 		case 't':

@@ -12,6 +12,7 @@ struct chatctl_options {
 	bool json = false;
 	bool colour = false;
 	int64_t timeout_s = 0; /* for the connection and each answer; 0: as long as is usual */
+	bool is_for_server = false; /* an option is there that says how to talk with a server */
 	std::vector<std::string> words; /* the verb and what follows it */
 };
 

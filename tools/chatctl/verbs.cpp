@@ -139,6 +139,10 @@ bool chatctl_check_words(const struct chatctl_options *options)
 		(void)fprintf(stderr, "usage: chatctl %s\n", chatctl_call(verb).c_str());
 		return false;
 	}
+	if (verb->without_server && options->is_for_server) {
+		(void)fprintf(stderr, "chatctl: %s asks no server, so it takes no options\n", verb->name);
+		return false;
+	}
 	if (!chatctl_make_request(order))
 		return false;
 	if (order.is_confirmed || isatty(STDIN_FILENO) == 1)

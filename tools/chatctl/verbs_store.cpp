@@ -104,25 +104,24 @@ static bool chatctl_read_restore(const chatctl_words &words, cJSON *request)
 	return true;
 }
 
-/* The server's program does it: it knows where the store is, and its lock. Root's PATH may lack its folder. */
+/* The server's program does it: it knows where the store is, and its lock. That of the same build or installation is
+ * meant, so it is looked for beside chatctl first. */
 static enum chatctl_status chatctl_run_restore(const struct chatctl_options *, struct chatctl_wire *, cJSON *request)
 {
 	std::string file = chatctl_file_of(request), conf = chatctl_raw_text(request, "conf");
-	std::vector<char *> words;
+	std::string program = "chatserverd", restore = "--restore", option = "-c";
+	std::vector<char *> words = {program.data(), restore.data(), file.data()};
+	char own[4096] = "";
+	const ssize_t size = readlink("/proc/self/exe", own, sizeof own - 1);
+	const std::string folder = size > 0 ? std::string(own, std::string_view(own).rfind('/') + 1) : "/usr/sbin/";
 
-	for (const char *path : {"chatserverd", "/usr/sbin/chatserverd", "/usr/local/sbin/chatserverd"}) {
-		std::string program = path, restore = "--restore", option = "-c";
-
-		words = {program.data(), restore.data(), file.data()};
-		if (!conf.empty())
-			words.insert(words.end(), {option.data(), conf.data()});
-		words.push_back(nullptr);
-		(void)execvp(path, words.data());
-		if (errno != ENOENT)
-			break;
-	}
+	if (!conf.empty())
+		words.insert(words.end(), {option.data(), conf.data()});
+	words.push_back(nullptr);
+	for (const std::string &path : {folder + program, folder + "../sbin/" + program, program})
+		(void)execvp(path.c_str(), words.data());
 	(void)fprintf(stderr, "chatctl: chatserverd, which restores the store, cannot be run: %s\n", strerror(errno));
-	return CHATCTL_UNREACHED;
+	return CHATCTL_REFUSED;
 }
 
 /* ---- check */
