@@ -121,7 +121,7 @@ static void operator_backup_finish(operator_backup *b)
 
 	c.host->log(c.self, CS_LOG_INFO, "a backup was made file=%s by=%s bytes=%llu ms=%lld", b->path.c_str(),
 	            b->by.c_str(), static_cast<unsigned long long>(b->size), ms);
-	c.host->audit(c.self, "backup", "file=%s peer=%s bytes=%llu", b->path.c_str(), b->by.c_str(),
+	c.host->audit(c.self, "order", "verb=backup peer=%s file=%s bytes=%llu", b->by.c_str(), b->path.c_str(),
 	              static_cast<unsigned long long>(b->size));
 	b->plugin->backup = nullptr;
 	operator_backup_answer_now(b);

@@ -12,6 +12,7 @@ static void a_backup_has_what_was_acknowledged_and_only_its_owner_reads_it(void 
 	auto *s = static_cast<test_server *>(*state);
 	struct stat info = {};
 
+	test_server_set(s, "core.audit", "file:" + s->folder + "/audit.log");
 	test_server_start(s);
 	test_client *ann = client_enter(s, "ann");
 	const int64_t bob = client_absent(s, "bob");
@@ -24,6 +25,10 @@ static void a_backup_has_what_was_acknowledged_and_only_its_owner_reads_it(void 
 	says(run_shell(s, "sqlite3 copy.db 'PRAGMA integrity_check; SELECT COUNT(*) FROM entry WHERE kind = 0'"), 0,
 	     "ok\n20\n");
 	test_server_wait_log(s, "a backup was made file=");
+	check_wait("the audit line", [s] {
+		return check_read_file(s->folder + "/audit.log").find("order verb=backup peer=operator:") !=
+		       std::string::npos;
+	});
 }
 
 static void a_backup_that_cannot_be_made_is_refused_and_leaves_nothing(void **state)
