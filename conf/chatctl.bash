@@ -1,6 +1,13 @@
 # SPDX-License-Identifier: MIT
 # Bash completion for chatctl(8).
 
+# The word is the name of a file.
+_chatctl_file()
+{
+	compopt -o filenames 2>/dev/null
+	mapfile -t COMPREPLY < <(compgen -f -- "$1")
+}
+
 _chatctl()
 {
 	# One on each line; some have two words.
@@ -52,8 +59,7 @@ bot secret'
 	# The word of an option.
 	case ${COMP_WORDS[COMP_CWORD - 1]} in
 	-s | --socket)
-		compopt -o filenames 2>/dev/null
-		mapfile -t COMPREPLY < <(compgen -f -- "$word")
+		_chatctl_file "$word"
 		return
 		;;
 	-t | --timeout) return ;;
@@ -75,12 +81,11 @@ bot secret'
 		*) mapfile -t COMPREPLY < <(compgen -W "$(while read -r first _; do echo "$first"; done <<<"$verbs" | uniq)" -- "$word") ;;
 		esac
 		;;
-	backup | restore | export | import) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
+	backup | restore | export | import) _chatctl_file "$word" ;;
 	log) mapfile -t COMPREPLY < <(compgen -W 'error warning info debug' -- "$word") ;;
 	*)
 		# The file of an export, or the second word of a verb.
-		[[ $verb == account && ${COMP_WORDS[i + 1]} == export ]] && ((i == COMP_CWORD - 3)) &&
-			mapfile -t COMPREPLY < <(compgen -f -- "$word")
+		[[ $verb == account && ${COMP_WORDS[i + 1]} == export ]] && ((i == COMP_CWORD - 3)) && _chatctl_file "$word"
 		((i == COMP_CWORD - 1)) || return
 		while read -r first second; do
 			[[ $first == "$verb" ]] && seconds+=" $second"

@@ -347,13 +347,14 @@ static std::string complete(const test_server *s, const std::string &words)
 	const std::string out = s->folder + "/complete";
 
 	(void)unlink(out.c_str());
-	assert_int_equal(process_run({"bash", "-c",
-	                              "set -u; . conf/chatctl.bash; COMP_WORDS=(chatctl " + words +
-	                                      "); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); "
-	                                      "$(complete -p chatctl | sed 's/.*-F \\([^ ]*\\) .*/\\1/'); "
-	                                      "echo \"${COMPREPLY[*]-}\""},
-	                             out),
-	                 0);
+	assert_int_equal(
+		process_run({"bash", "-c",
+	                     "set -u; compopt() { echo \"$*\"; }; . conf/chatctl.bash; COMP_WORDS=(chatctl " + words +
+	                             "); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); "
+	                             "$(complete -p chatctl | sed 's/.*-F \\([^ ]*\\) .*/\\1/'); "
+	                             "echo \"${COMPREPLY[*]-}\""},
+	                    out),
+		0);
 	return check_read_file(out);
 }
 
@@ -369,8 +370,9 @@ static void bash_completes_verbs_options_levels_and_paths(void **state)
 	assert_string_equal(complete(s, "--j").c_str(), "--json\n");
 	assert_string_equal(complete(s, "--json log w").c_str(), "warning\n");
 	assert_string_equal(complete(s, "-s /x -t 3 rel").c_str(), "reload\n");
-	assert_string_equal(complete(s, "-s " + quote(s->folder + "/contr")).c_str(),
-	                    (operator_path(s) + "\n").c_str());
+	for (const char *words : {"-s ", "backup ", "account export 1 "})
+		assert_string_equal(complete(s, words + quote(s->folder + "/contr")).c_str(),
+		                    ("-o filenames\n" + operator_path(s) + "\n").c_str());
 	assert_string_equal(complete(s, "status s").c_str(), "\n");
 	assert_string_equal(complete(s, "--json group l").c_str(), "list\n");
 	assert_string_equal(complete(s, "group list l").c_str(), "\n");
