@@ -362,7 +362,7 @@ inside_tests = $(patsubst %,$(BUILD)/tests/%,$(filter-out $(outside_tests),$(san
 # One transport has both plugins.
 sanitized_transport = $(if $(tls_openssl_SKIP)$(websocket_SKIP),,CS_TRANSPORT=wss $(patsubst %,$(OUTSIDE)/tests/server/test_%, \
 	requests frames bad_frames login offline))
-sanitized: $(if $(filter address,$(SAN))$(findstring test_chat,$(TESTS)),all,$(BUILD)/chatserverd $(BUILD)/chatctl $(plugin_files)) $(test_plugins) $(inside_tests)
+sanitized: $(if $(filter address,$(SAN))$(findstring test_chat,$(TESTS)),all,$(BUILD)/chatserverd $(plugin_files)) $(test_plugins) $(inside_tests)
 
 check-sanitized: sanitized
 	CS_TEST_PATIENCE=$${CS_TEST_PATIENCE:-4} $(run_tests) $(inside_tests) $(outside_tests:%=$(OUTSIDE)/tests/%) \
@@ -382,7 +382,8 @@ tsan_tests = $(or $(TESTS),$(patsubst tests/%.cpp,%,$(filter-out $(waiting_tests
 	$(foreach name,loop worker session route route_bundle bus bus_life bus_session store store_hash store_engine store_engine_share host host_contract host_cluster host_cluster_sessions log log_places db db_sqlite db_sqlite_log address watchdog,tests/unit/test_$(name).cpp) \
 	tests/server/test_*.cpp))))
 make_tsan = $(MAKE) BUILD=$(BUILD)/tsan OUTSIDE=$(BUILD) SAN=thread CXXFLAGS='-g1 -O1' TESTS='$(tsan_tests)'
-tsan: $(patsubst %,$(BUILD)/tests/%,$(filter server/% cluster/%,$(tsan_tests)))
+# chatctl has one thread: tests run that of the plain build.
+tsan: $(BUILD)/chatctl $(patsubst %,$(BUILD)/tests/%,$(filter server/% cluster/%,$(tsan_tests)))
 	+$(make_tsan) check-sanitized
 tsan-programs:
 	+$(make_tsan) sanitized

@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/support/chatctl_runner.h"
 #include "tests/support/check.h"
 #include "tests/support/client.h"
 #include "tests/support/operator.h"
@@ -37,42 +38,9 @@ static int tear_down(void **state)
 	return 0;
 }
 
-struct output {
-	int status;
-	std::string out, err;
-};
-
-/* A word for the shell. */
-static std::string quote(const std::string &word)
+static chatctl_output run(const test_server *s, const std::vector<std::string> &words)
 {
-	std::string quoted = "'";
-
-	for (const char c : word)
-		quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
-	return quoted + "'";
-}
-
-/* before: what stands before the program, such as a variable of its environment. */
-static output run_at(const test_server *s, const std::string &path, const std::vector<std::string> &words,
-                     const std::string &before = "", std::string program = "")
-{
-	const char *build = getenv("CS_BUILD");
-	const std::string out = s->folder + "/out", err = s->folder + "/err";
-	if (program.empty())
-		program = std::string(build ? build : "build") + "/chatctl";
-	std::string line = before + " " + program + " -s " + quote(path);
-
-	for (const std::string &word : words)
-		line += " " + quote(word);
-	(void)unlink(out.c_str());
-	(void)unlink(err.c_str());
-	const int status = process_run({"bash", "-c", line + " >" + quote(out) + " 2>" + quote(err)}, "/dev/null");
-	return {status, check_read_file(out), check_read_file(err)};
-}
-
-static output run(const test_server *s, const std::vector<std::string> &words)
-{
-	return run_at(s, operator_path(s), words);
+	return chatctl_words(s, words);
 }
 
 /* Each number becomes N, and blanks in a row one. */
@@ -105,7 +73,7 @@ static void the_status_is_a_list_for_people(void **state)
 	auto *s = static_cast<test_server *>(*state);
 
 	(void)client_enter(s, "zhang san");
-	const output status = run(s, {"status"});
+	const chatctl_output status = run(s, {"status"});
 	assert_int_equal(status.status, 0);
 	assert_string_equal(status.err.c_str(), "");
 	assert_true(status.out.starts_with("state          serving\nversion        " CS_VERSION "\n"
@@ -122,13 +90,13 @@ static void sessions_are_a_table_whose_columns_are_aligned(void **state)
 
 	client_login(c, client_register(c, "a"));
 	client_login(wide, client_register(wide, "张三"));
-	const output sessions = run(s, {"sessions"});
+	const chatctl_output sessions = run(s, {"sessions"});
 	assert_int_equal(sessions.status, 0);
 	const std::string &text = sessions.out;
 	contains(text, "ACCOUNT  DEVICE  NAME  PEER             OVER   WORKER  ");
 	contains(text, "\n      1       0  a     127.0.0.1:");
 	contains(text, "\n      2       0  张三  127.0.0.1:");
-	const output one = run(s, {"sessions", "2"});
+	const chatctl_output one = run(s, {"sessions", "2"});
 	assert_null(strstr(one.out.c_str(), "\n      1 "));
 	contains(one.out, "张三");
 }
@@ -136,8 +104,8 @@ static void sessions_are_a_table_whose_columns_are_aligned(void **state)
 static void other_tables_have_a_row_for_each_thing(void **state)
 {
 	auto *s = static_cast<test_server *>(*state);
-	const output workers = run(s, {"workers"}), plugins = run(s, {"plugins"}), routes = run(s, {"routes"}),
-		     limits = run(s, {"limits"});
+	const chatctl_output workers = run(s, {"workers"}), plugins = run(s, {"plugins"}), routes = run(s, {"routes"}),
+			     limits = run(s, {"limits"});
 
 	assert_string_equal(picture(workers.out).substr(0, 61).c_str(),
 	                    "WORKER CONNECTIONS SESSIONS NO LOGIN UNSENT LAG TURNS CPU\n N ");
@@ -163,7 +131,7 @@ static void orders_say_what_they_did(void **state)
 	test_server_set(s, "core.node", "south-1");
 	test_server_write_conf(s);
 	assert_string_equal(run(s, {"reload"}).out.c_str(), "configuration reloaded\nneeds a restart: core.node\n");
-	const output drain = run(s, {"drain"});
+	const chatctl_output drain = run(s, {"drain"});
 	assert_true(drain.out.starts_with("the server drains: "));
 	client_close(c);
 	assert_int_equal(test_server_wait(s, 15000), 0);
@@ -176,7 +144,7 @@ static void json_is_one_document(void **state)
 	for (int i = 0; i < 5; i++)
 		(void)client_enter(s, "somebody");
 	for (const char *verb : {"status", "workers", "sessions", "plugins", "routes", "limits"}) {
-		const output result = run(s, {"--json", verb});
+		const chatctl_output result = run(s, {"--json", verb});
 		const json_ptr json(cJSON_Parse(result.out.c_str()));
 
 		assert_int_equal(result.status, 0);
@@ -193,17 +161,17 @@ static void a_refusal_is_told_and_has_a_status_of_its_own(void **state)
 
 	test_server_set(s, "core.max_frame", "-1");
 	test_server_write_conf(s);
-	const output plain = run(s, {"reload"}), json = run(s, {"--json", "reload"});
+	const chatctl_output plain = run(s, {"reload"}), json = run(s, {"--json", "reload"});
 	assert_int_equal(plain.status, 1);
 	assert_true(plain.err.starts_with("chatctl: refused: configuration kept: ") && plain.out.empty());
 	contains(plain.err, "core.max_frame");
 	assert_int_equal(json.status, 1);
 	const json_ptr document(cJSON_Parse(json.out.c_str()));
 	assert_true(json_matches(document.get(), R"({"errno":8})") && json_has(document.get(), "errmsg"));
-	const output notice = run(s, {"notice", std::string(1001, 'x')});
+	const chatctl_output notice = run(s, {"notice", std::string(1001, 'x')});
 	assert_int_equal(notice.status, 1);
 	assert_string_equal(notice.err.c_str(), "chatctl: refused: text is longer than 1000 characters\n");
-	assert_int_equal(run_at(s, operator_path(s), {"status"}, "exec >&-;").status, 0);
+	assert_int_equal(chatctl_words(s, {"status"}, {.before = "exec >&-;"}).status, 0);
 }
 
 static void a_wrong_command_line_is_status_2(void **state)
@@ -223,7 +191,7 @@ static void a_wrong_command_line_is_status_2(void **state)
 	                                                                                   {"-t", "0", "status"},
 	                                                                                   {"-x"},
 	                                                                                   {"notice"}}) {
-		const output result = run(s, words);
+		const chatctl_output result = run(s, words);
 
 		assert_int_equal(result.status, 2);
 		assert_true(!result.err.empty() && result.out.empty());
@@ -239,19 +207,19 @@ static void a_server_that_is_not_reached_is_status_3(void **state)
 	auto *s = static_cast<test_server *>(*state);
 	const std::string path = operator_path(s);
 
-	const output absent = run_at(s, path + "-none", {"status"});
+	const chatctl_output absent = chatctl_words(s, {"status"}, {.socket = path + "-none"});
 	assert_int_equal(absent.status, 3);
 	contains(absent.err, "chatctl: no server: there is no socket ");
-	assert_int_equal(run_at(s, "/" + std::string(200, 'x'), {"status"}).status, 3);
+	assert_int_equal(chatctl_words(s, {"status"}, {.socket = "/" + std::string(200, 'x')}).status, 3);
 	test_server_signal(s, SIGSTOP);
-	const output silent = run(s, {"-t", "1", "status"}), check = run(s, {"-t", "1", "check"});
+	const chatctl_output silent = run(s, {"-t", "1", "status"}), check = run(s, {"-t", "1", "check"});
 	test_server_signal(s, SIGCONT);
 	assert_int_equal(silent.status, 3);
 	assert_string_equal(silent.err.c_str(), "chatctl: the server does not answer within 1 s\n");
 	assert_int_equal(check.status, 3);
 	assert_string_equal(check.err.c_str(), silent.err.c_str());
 	test_server_kill(s);
-	const output dead = run(s, {"status"});
+	const chatctl_output dead = run(s, {"status"});
 	assert_int_equal(dead.status, 3);
 	contains(dead.err, "it is stopped, or was killed");
 }
@@ -261,13 +229,13 @@ static void another_user_is_told_who_may(void **state)
 	auto *s = static_cast<test_server *>(*state);
 
 	assert_int_equal(geteuid(), 0);
-	const char *build = getenv("CS_BUILD");
 	const std::string copy = s->folder + "/chatctl"; /* others may not look into root's folders */
 
 	assert_int_equal(chmod(s->folder.c_str(), 0755), 0);
-	std::filesystem::copy_file(std::string(build ? build : "build") + "/chatctl", copy);
-	const output result = run_at(s, operator_path(s), {"status"},
-	                             "exec 3>&1; setpriv --reuid=65534 --regid=65534 --clear-groups", copy);
+	std::filesystem::copy_file(process_program("chatctl"), copy);
+	const chatctl_output result = chatctl_words(
+		s, {"status"},
+		{.before = "exec 3>&1; setpriv --reuid=65534 --regid=65534 --clear-groups", .program = copy});
 	assert_int_equal(result.status, 3);
 	contains(result.err, "may be opened by root and the server's own user only");
 }
@@ -286,8 +254,8 @@ static void what_could_control_a_terminal_does_not_reach_it(void **state)
 		client_login(c, json_integer(answer.json.get(), "id"));
 	test_server_set(s, "core.max_frame", "\x1b[2J\xc2\x9b");
 	test_server_write_conf(s);
-	const output refused = run(s, {"reload"}), sessions = run(s, {"sessions"}),
-		     json = run(s, {"--json", "sessions"});
+	const chatctl_output refused = run(s, {"reload"}), sessions = run(s, {"sessions"}),
+			     json = run(s, {"--json", "sessions"});
 	for (const std::string &text : {refused.err, sessions.out, json.out, run(s, {"a\x1b[2J"}).err})
 		for (const char *bytes : {"\x1b", "\xc2\x9b", "\xe2\x80\xae"})
 			assert_null(strstr(text.c_str(), bytes));
@@ -296,9 +264,8 @@ static void what_could_control_a_terminal_does_not_reach_it(void **state)
 static void only_a_terminal_gets_colours(void **state)
 {
 	auto *s = static_cast<test_server *>(*state);
-	const char *build = getenv("CS_BUILD");
 	const std::string line =
-		std::string(build ? build : "build") + "/chatctl -s " + quote(operator_path(s)) + " status";
+		chatctl_quote(process_program("chatctl")) + " -s " + chatctl_quote(operator_path(s)) + " status";
 	const std::string out = s->folder + "/typescript";
 
 	/* script(1) gives it a terminal. */
@@ -307,13 +274,13 @@ static void only_a_terminal_gets_colours(void **state)
 	(void)unlink(out.c_str());
 	assert_int_equal(process_run({"env", "TERM=xterm", "NO_COLOR=1", "script", "-qec", line, "/dev/null"}, out), 0);
 	assert_null(strchr(check_read_file(out).c_str(), '\033'));
-	assert_null(strchr(run_at(s, operator_path(s), {"status"}, "TERM=xterm").out.c_str(), '\033'));
+	assert_null(strchr(chatctl_words(s, {"status"}, {.before = "TERM=xterm"}).out.c_str(), '\033'));
 }
 
 static void the_first_word_of_verbs_alone_names_the_verbs(void **state)
 {
 	const auto *s = static_cast<const test_server *>(*state);
-	const output alone = run(s, {"group"}), wrong = run(s, {"group", "lists"});
+	const chatctl_output alone = run(s, {"group"}), wrong = run(s, {"group", "lists"});
 
 	assert_int_equal(alone.status, 2);
 	contains(alone.err, "usage: chatctl group list\n");
@@ -371,7 +338,7 @@ static void bash_completes_verbs_options_levels_and_paths(void **state)
 	assert_string_equal(complete(s, "--json log w").c_str(), "warning\n");
 	assert_string_equal(complete(s, "-s /x -t 3 rel").c_str(), "reload\n");
 	for (const char *words : {"-s ", "backup ", "account export 1 "})
-		assert_string_equal(complete(s, words + quote(s->folder + "/contr")).c_str(),
+		assert_string_equal(complete(s, words + chatctl_quote(s->folder + "/contr")).c_str(),
 		                    ("-o filenames\n" + operator_path(s) + "\n").c_str());
 	assert_string_equal(complete(s, "status s").c_str(), "\n");
 	assert_string_equal(complete(s, "--json group l").c_str(), "list\n");

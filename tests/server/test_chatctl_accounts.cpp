@@ -10,10 +10,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tests/support/chatctl_runner.h"
 #include "tests/support/check.h"
 #include "tests/support/client.h"
 #include "tests/support/operator.h"
-#include "tests/support/process.h"
 #include "tests/support/server.h"
 #include "tests/support/terminal.h"
 
@@ -34,23 +34,9 @@ static int tear_down(void **state)
 	return 0;
 }
 
-struct output {
-	int status;
-	std::string out, err;
-};
-
-/* input: of printf(1). */
-static output run(const test_server *s, const char *input, const std::string &words)
+static chatctl_output run(const test_server *s, const std::string &input, const std::string &words)
 {
-	const char *build = getenv("CS_BUILD");
-	const std::string out = s->folder + "/out", err = s->folder + "/err";
-	const std::string line = std::string("printf '") + input + "' | " + (build ? build : "build") +
-	                         "/chatctl -s '" + operator_path(s) + "' " + words + " >'" + out + "' 2>'" + err + "'";
-
-	(void)unlink(out.c_str());
-	(void)unlink(err.c_str());
-	const int status = process_run({"bash", "-c", line}, "/dev/null");
-	return {status, check_read_file(out), check_read_file(err)};
+	return chatctl_type(s, words, {.input = input});
 }
 
 static void contains(const std::string &text, const char *part)
@@ -75,7 +61,7 @@ static bool logs_in(test_server *s, int64_t id, const char *password)
 static void a_password_is_the_first_line_of_what_is_no_terminal(void **state)
 {
 	auto *s = static_cast<test_server *>(*state);
-	const output added = run(s, "a secret\\nmore\\n", "account add 'zhang san'");
+	const chatctl_output added = run(s, "a secret\nmore\n", "account add 'zhang san'");
 
 	assert_int_equal(added.status, 0);
 	assert_string_equal(added.out.c_str(), "account 1 zhang san added\n");
@@ -83,16 +69,16 @@ static void a_password_is_the_first_line_of_what_is_no_terminal(void **state)
 	assert_string_equal(run(s, "another", "account password 'zhang san'").out.c_str(),
 	                    "account 1 zhang san has the new password; its sessions end\n");
 	assert_true(logs_in(s, 1, "another"));
-	const output none = run(s, "", "account add bob");
+	const chatctl_output none = run(s, "", "account add bob");
 	assert_int_equal(none.status, 1);
 	contains(none.err, "the password is missing");
-	assert_int_equal(run(s, "\\nx\\n", "account add bob").status, 1);
-	assert_string_equal(run(s, "a\\0b\\n", "account add bob").err.c_str(),
+	assert_int_equal(run(s, "\nx\n", "account add bob").status, 1);
+	assert_string_equal(run(s, std::string("a\0b\n", 4), "account add bob").err.c_str(),
 	                    "chatctl: a password has no zero byte; nothing was changed\n");
-	const output taken = run(s, "x\\n", "--json account add 'zhang san'");
+	const chatctl_output taken = run(s, "x\n", "--json account add 'zhang san'");
 	assert_int_equal(taken.status, 1);
 	assert_string_equal(taken.out.c_str(), "{\"errno\":9,\"errmsg\":\"the name is taken\"}\n");
-	assert_int_equal(run(s, "x\\n", "account add").status, 2);
+	assert_int_equal(run(s, "x\n", "account add").status, 2);
 }
 
 static void begin_on_terminal(terminal *t, const test_server *s, std::vector<std::string> words)
@@ -154,7 +140,7 @@ static void an_account_is_locked_shown_and_unlocked(void **state)
 	contains(run(s, "", "account list").out, "ACCOUNT  NAME  CREATED");
 	contains(run(s, "", "--json account list").out, R"("name":"ann")");
 	assert_string_equal(run(s, "", "account unlock 1").out.c_str(), "account 1 ann is free\n");
-	const output nobody = run(s, "", "account show bob");
+	const chatctl_output nobody = run(s, "", "account show bob");
 	assert_int_equal(nobody.status, 1);
 	assert_string_equal(nobody.err.c_str(), "chatctl: refused: no such account\n");
 }
@@ -183,7 +169,7 @@ static void an_export_is_a_new_file_of_its_owner(void **state)
 	for (int i = 0; i < 450; i++)
 		client_chat(ann, bob->id, "a word");
 	(void)client_chat_safely(ann, bob->id, "the last word");
-	const output done = run(s, "", "account export 1 '" + file + "'");
+	const chatctl_output done = run(s, "", "account export 1 '" + file + "'");
 	assert_int_equal(done.status, 0);
 	contains(done.out, "454 items written to ");
 	assert_int_equal(stat(file.c_str(), &st), 0);
@@ -191,7 +177,7 @@ static void an_export_is_a_new_file_of_its_owner(void **state)
 	const std::string text = check_read_file(file);
 	assert_int_equal(std::count(text.begin(), text.end(), '\n'), 454);
 	contains(text, "the last word");
-	const output again = run(s, "", "account export 1 '" + file + "'");
+	const chatctl_output again = run(s, "", "account export 1 '" + file + "'");
 	assert_int_equal(again.status, 1);
 	contains(again.err, "File exists");
 	assert_int_equal(check_read_file(file).size(), text.size());
@@ -219,7 +205,7 @@ static void what_cannot_be_undone_is_asked_for_on_a_terminal_and_wants_yes_elsew
 	for (const auto &[words, question] : orders) {
 		terminal no;
 
-		const output silent = run(s, "yes\\n", words[0] + " " + words[1] + " " + words[2]);
+		const chatctl_output silent = run(s, "yes\n", words[0] + " " + words[1] + " " + words[2]);
 		assert_int_equal(silent.status, 2);
 		contains(silent.err, "write yes behind it");
 		assert_int_equal(run(s, "", words[0] + " " + words[1] + " " + words[2] + " no").status, 2);

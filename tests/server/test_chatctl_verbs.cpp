@@ -10,10 +10,10 @@
 
 #include <cjson/cJSON.h>
 
+#include "tests/support/chatctl_runner.h"
 #include "tests/support/check.h"
 #include "tests/support/client.h"
 #include "tests/support/operator.h"
-#include "tests/support/process.h"
 #include "tests/support/server.h"
 
 /* Two accounts, 1 and 2, and a group of both whose description could clear a terminal. */
@@ -41,23 +41,10 @@ static int tear_down(void **state)
 	return 0;
 }
 
-struct output {
-	int status;
-	std::string out, err;
-};
-
 /* words: for the shell, in the folder of the server. A password stands on standard input. */
-static output run(const test_server *s, const std::string &words)
+static chatctl_output run(const test_server *s, const std::string &words)
 {
-	const char *build = getenv("CS_BUILD");
-	const std::string out = s->folder + "/out", err = s->folder + "/err";
-	const std::string line = "ctl=$(realpath " + std::string(build ? build : "build") + "/chatctl); cd '" +
-	                         s->folder + "'; echo a-password | TZ=UTC \"$ctl\" -s control " + words + " >out 2>err";
-
-	(void)unlink(out.c_str());
-	(void)unlink(err.c_str());
-	const int status = process_run({"bash", "-c", line}, "/dev/null");
-	return {status, check_read_file(out), check_read_file(err)};
+	return chatctl_type(s, words, {.input = "a-password\n", .before = "TZ=UTC"});
 }
 
 /* Each number becomes N, and blanks in a row one. */
@@ -77,7 +64,7 @@ static std::string picture(const std::string &text)
 
 static void shows(const test_server *s, const std::string &words, const char *expected, test_at at = test_at::current())
 {
-	const output done = run(s, words);
+	const chatctl_output done = run(s, words);
 
 	if (done.status != 0 || picture(done.out) != expected)
 		check_fail(at, "chatctl %s: status %d, not\n%s but\n%s%s", words.c_str(), done.status, expected,
@@ -87,7 +74,7 @@ static void shows(const test_server *s, const std::string &words, const char *ex
 static void is_document(const test_server *s, const std::string &words, int status, const char *part,
                         test_at at = test_at::current())
 {
-	const output done = run(s, "--json " + words);
+	const chatctl_output done = run(s, "--json " + words);
 	const char *end = nullptr;
 	cJSON *document = cJSON_ParseWithOpts(done.out.c_str(), &end, 0);
 	const bool is_one = cJSON_IsObject(document) && strcmp(end, "\n") == 0;
@@ -100,7 +87,7 @@ static void is_document(const test_server *s, const std::string &words, int stat
 
 static void is_refused(const test_server *s, const std::string &words, const char *why, test_at at = test_at::current())
 {
-	const output done = run(s, words);
+	const chatctl_output done = run(s, words);
 
 	if (done.status != 1 || !done.out.empty() || done.err != std::string("chatctl: refused: ") + why + "\n")
 		check_fail(at, "chatctl %s: status %d:\n%s%s", words.c_str(), done.status, done.out.c_str(),
@@ -179,7 +166,7 @@ static void verbs_about_groups(void **state)
 static void verbs_about_invitations_and_bans(void **state)
 {
 	const auto *s = static_cast<const test_server *>(*state);
-	const output made = run(s, "invite create uses 3 expires 2d");
+	const chatctl_output made = run(s, "invite create uses 3 expires 2d");
 	const std::string code = made.out.substr(0, made.out.find('\n'));
 
 	assert_non_null(strstr(made.out.c_str(), "\ninvitation 1, for 3 accounts, until "));
@@ -211,7 +198,7 @@ static void verbs_about_the_store(void **state)
 	is_document(s, "check", 0, "{\"findings\":[],\"rows\":");
 	assert_int_equal(run(s, "backup copy.db").status, 0);
 	is_document(s, "backup second.db", 0, "\"done\":true");
-	const output again = run(s, "backup copy.db");
+	const chatctl_output again = run(s, "backup copy.db");
 	assert_int_equal(again.status, 1);
 	assert_non_null(strstr(again.err.c_str(), "chatctl: refused: "));
 	is_document(s, "backup copy.db", 1, "{\"errno\":");

@@ -10,10 +10,10 @@
 #include <chatserverd/msgid.h>
 
 #include "../../plugins/push/sign.h"
+#include "tests/support/chatctl_runner.h"
 #include "tests/support/check.h"
 #include "tests/support/client.h"
 #include "tests/support/operator.h"
-#include "tests/support/process.h"
 #include "tests/support/receiver.h"
 #include "tests/support/server.h"
 
@@ -445,16 +445,12 @@ static void a_bot_is_listed_gets_another_secret_and_is_removed(void **state)
 }
 
 /* What chatctl prints; its status must be this. */
-static std::string chatctl(stage *st, std::vector<std::string> words, int status)
+static std::string chatctl(stage *st, const std::vector<std::string> &words, int status)
 {
-	const char *build = getenv("CS_BUILD");
-	const std::string out = st->server->folder + "/chatctl.out";
+	const chatctl_output run = chatctl_words(st->server, words);
 
-	words.insert(words.begin(),
-	             {std::string(build ? build : "build") + "/chatctl", "-s", operator_path(st->server)});
-	(void)remove(out.c_str());
-	assert_int_equal(process_run(words, out), status);
-	return check_read_file(out);
+	assert_int_equal(run.status, status);
+	return run.out + run.err;
 }
 
 static void an_operator_makes_and_ends_bots_with_chatctl(void **state)

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Tests chatctl's verbs backup and restore with real servers. CS_LONG=1 makes it longer. */
+#include <cstdlib>
+#include <filesystem>
+
 #include <sys/stat.h>
 
 #include "test_store_shell.h"
@@ -54,7 +57,7 @@ static void a_backup_in_a_folder_that_only_the_server_sees_is_no_backup(void **s
 	const std::string alone = geteuid() == 0 ? "unshare -m" : "unshare -rm";
 
 	test_server_start(s);
-	says(run_shell(s, "mkdir tmp && " + alone + " sh -c 'mount -t tmpfs none tmp && " + program("chatctl") +
+	says(run_shell(s, "mkdir tmp && " + alone + " sh -c 'mount -t tmpfs none tmp && " + process_program("chatctl") +
 	                          " -s control backup tmp/copy.db'"),
 	     1, "tmp/copy.db, but here it is not");
 	assert_int_equal(access((s->folder + "/tmp/copy.db").c_str(), F_OK), 0);
@@ -131,7 +134,7 @@ static void a_server_that_is_killed_leaves_no_half_backup_under_its_name(void **
 static store_output restore(const test_server *s, const std::string &file)
 {
 	test_server_write_conf(s);
-	return run_shell(s, program("chatctl") + " restore " + file + " " + s->folder + "/chat.conf");
+	return run_shell(s, process_program("chatctl") + " restore " + file + " " + s->folder + "/chat.conf");
 }
 
 static std::string store_of(test_server *s, int64_t id)
@@ -194,8 +197,8 @@ static void a_restore_that_is_killed_leaves_one_store_or_the_other(void **state)
 	const int step = getenv("CS_LONG") ? 3 : 12;
 	for (int ms = 0; ms < 60; ms += step) {
 		(void)run_shell(s, "[ chat.db -ef chat.db.before ] || rm -f chat.db.before");
-		(void)run_shell(s, "timeout -s KILL " + check_format("0.%03d ", ms + 1) + program("chatserverd") +
-		                           " -c chat.conf --restore copy.db");
+		(void)run_shell(s, "timeout -s KILL " + check_format("0.%03d ", ms + 1) +
+		                           process_program("chatserverd") + " -c chat.conf --restore copy.db");
 		says(run_shell(s, "cp chat.db look.db; cp chat.db-wal look.db-wal 2>/dev/null; rm -f look.db-shm;"
 		                  " sqlite3 look.db 'PRAGMA integrity_check; SELECT COUNT(*) BETWEEN 1 AND 2 FROM entry"
 		                  " WHERE kind = 0'"),
@@ -209,7 +212,7 @@ static void a_restore_that_is_killed_leaves_one_store_or_the_other(void **state)
 
 static std::string restore_line(const char *file)
 {
-	return program("chatserverd") + " -c chat.conf --restore " + file;
+	return process_program("chatserverd") + " -c chat.conf --restore " + file;
 }
 
 static const char count_messages[] = "sqlite3 chat.db 'SELECT COUNT(*) FROM entry WHERE kind = 0'";

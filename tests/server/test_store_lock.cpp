@@ -99,12 +99,9 @@ static void of_servers_that_start_at_once_one_serves(void **state)
 
 	test_server_write_conf(s);
 	for (pid_t &pid : pids)
-		pid = process_spawn(
-			{std::filesystem::absolute(getenv("CS_BUILD") ? getenv("CS_BUILD") : "build").string() +
-		                 "/chatserverd",
-		         "-c", s->folder + "/chat.conf", "-o",
-		         check_format("core.listen=127.0.0.1:%u", test_free_port())},
-			s->folder + "/many.log");
+		pid = process_spawn({process_program("chatserverd"), "-c", s->folder + "/chat.conf", "-o",
+		                     check_format("core.listen=127.0.0.1:%u", test_free_port())},
+		                    s->folder + "/many.log");
 	check_wait("all but one to be refused", [&] {
 		for (pid_t &pid : pids) {
 			int status = -1;

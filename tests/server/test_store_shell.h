@@ -4,13 +4,12 @@
 #ifndef TEST_STORE_SHELL_H
 #define TEST_STORE_SHELL_H
 
-#include <cstdlib>
 #include <cstring>
-#include <filesystem>
 #include <string>
 
 #include <unistd.h>
 
+#include "tests/support/chatctl_runner.h"
 #include "tests/support/check.h"
 #include "tests/support/client.h"
 #include "tests/support/database.h"
@@ -23,14 +22,6 @@ struct store_output {
 	std::string text; /* both streams */
 };
 
-static inline std::string program(const char *name)
-{
-	const char *build = getenv("CS_BUILD");
-	const std::string path = std::string(build ? build : "build") + "/" + name;
-
-	return std::filesystem::absolute(path);
-}
-
 static inline store_output run_shell(const test_server *s, const std::string &line)
 {
 	const std::string out = s->folder + "/shell.out";
@@ -42,7 +33,9 @@ static inline store_output run_shell(const test_server *s, const std::string &li
 
 static inline store_output ctl(const test_server *s, const std::string &words)
 {
-	return run_shell(s, program("chatctl") + " -s " + operator_path(s) + " " + words);
+	const chatctl_output run = chatctl_type(s, words);
+
+	return {run.status, run.out + run.err};
 }
 
 static inline void ctl_done(const test_server *s, const std::string &words, test_at at = test_at::current())

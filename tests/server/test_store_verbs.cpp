@@ -2,6 +2,7 @@
  * Tests chatctl's verbs check, export and import with real servers. What check finds, and what an export has, are also
  * tests of the model: unit/test_model_check and unit/test_model_transfer. CS_LONG=1 makes it longer. */
 #include <csignal>
+#include <cstdlib>
 
 #include "test_store_shell.h"
 #include "tests/support/conversation_play.h"
@@ -246,7 +247,7 @@ static void an_export_that_a_signal_ends_leaves_no_file(void **state)
 	const int64_t ann = client_absent(s, "ann");
 	test_server_signal(s, SIGSTOP);
 	for (const std::string &verb : {std::string("export"), "account export " + std::to_string(ann)})
-		says(run_shell(s, "true; " + program("chatctl") + " -s control " + verb +
+		says(run_shell(s, "true; " + process_program("chatctl") + " -s control " + verb +
 		                          " part.jsonl & until ls | grep -q part.jsonl.tmp-; do sleep 0.02; done; "
 		                          "kill -TERM $!; wait $!; echo $?; ls | grep part"),
 		     1, "143\n");

@@ -17,6 +17,7 @@
 
 #include "tests/support/check.h"
 #include "tests/support/folder.h"
+#include "tests/support/process.h"
 
 terminal::~terminal()
 {
@@ -34,8 +35,7 @@ terminal::~terminal()
 static void terminal_exec(const terminal *t, const std::vector<std::string> &arguments,
                           const std::vector<std::string> &environment)
 {
-	const char *const build = getenv("CS_BUILD");
-	const std::string program = std::string(build ? build : "build") + "/" + t->program;
+	const std::string program = process_program(t->program);
 	std::vector<char *> argv = {const_cast<char *>(program.c_str())};
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
