@@ -162,7 +162,7 @@ $(core_library): $(filter-out %/main.o,$(core_objects))
 	@mkdir -p $(@D)
 	$(call quiet,AR)rm -f $@ && $(AR) rcs $@ $^
 
-$(model_library): $(call objects_of,plugins/model) $(BUILD)/plugins/shared/object.o
+$(model_library): $(call objects_of,plugins/model) $(patsubst %,$(BUILD)/plugins/shared/%.o,name object)
 	@mkdir -p $(@D)
 	$(call quiet,AR)rm -f $@ && $(AR) rcs $@ $^
 

@@ -24,6 +24,8 @@ struct login_order {
 	password_cost cost;
 	password_hash hash = {};
 	user_series series; /* after the change */
+	int only_first = 0; /* the account keeps the password that it has */
+	bool has_password = false;
 	bool locks = false;
 	std::string reason;
 	int64_t now = 0; /* ms */
@@ -184,11 +186,38 @@ static int login_order_find(cs_db *db, void *arg)
 	return !result && order->account.locked >= USER_ERASING ? int{MODEL_NONE} : result;
 }
 
+static int login_order_find_password(cs_db *db, void *arg)
+{
+	login_order *order = static_cast<login_order *>(arg);
+	user user;
+	int result = login_order_find(db, order);
+
+	if (!result && order->only_first)
+		result = user_find(db, order->account.id, &user);
+	order->has_password = !user.password.empty();
+	return result;
+}
+
 static int login_order_replace(cs_db *db, void *arg)
 {
 	login_order *order = static_cast<login_order *>(arg);
 
-	return user_replace_password(db, order->account.id, order->hash.data(), &order->series);
+	if (!order->only_first)
+		return user_replace_password(db, order->account.id, order->hash.data(), &order->series);
+	const int result = user_set_password(db, order->account.id, "", order->hash.data(), &order->series);
+	order->has_password = result == MODEL_NONE; /* somebody else was faster */
+	return order->has_password ? 0 : result;
+}
+
+static void login_order_keep(const login_plugin *p, cs_conn conn, const login_order &order)
+{
+	const plugin_context &c = p->context;
+	std::string more = ",\"account\":" + std::to_string(order.account.id) + ",\"name\":";
+
+	reply_quote(&more, order.account.name);
+	more += ",\"kept\":true";
+	c.host->answer(c.self, conn, &order.request, more.c_str());
+	(void)c.host->finish(c.self, conn);
 }
 
 /* Also if it is not known whether it was done: then the sessions compare themselves with the store. */
@@ -201,6 +230,8 @@ static void login_order_replaced(void *state, cs_conn conn, int result, void *ar
 		login_order_fail(p, conn, *order, result);
 		return;
 	}
+	if (order->has_password)
+		return login_order_keep(p, conn, *order);
 	login_sessions_end_former(p, order->account.id, order->series);
 	login_order_done(p, conn, *order);
 }
@@ -223,6 +254,8 @@ static void login_order_found(void *state, cs_conn conn, int result, void *arg)
 
 	if (result)
 		login_order_fail(p, conn, *order, result);
+	else if (order->has_password)
+		login_order_keep(p, conn, *order);
 	else
 		login_order_go_on(p, conn, std::move(order), CS_WORK_HASH, login_order_hash, login_order_hashed);
 }
@@ -232,15 +265,20 @@ int login_on_account_password(void *state, const cs_frame *frame)
 	const login_plugin *p = static_cast<const login_plugin *>(state);
 	std::string_view password;
 	account_named named;
+	int only_first = 0;
 	int result = account_named_read(p->context, frame, &named);
 
 	if (!result)
 		result = login_order_read_password(p, frame, &password);
+	if (!result)
+		result = field_flag(p->context, frame, "if_none", FIELD_OPTIONAL, &only_first);
 	if (result)
 		return result;
 	login_order_ptr order = login_order_make(p, frame, "account_password", password);
 	order->named = named;
-	return login_order_begin(p, frame, std::move(order), CS_WORK_READ, login_order_find, login_order_found);
+	order->only_first = only_first;
+	return login_order_begin(p, frame, std::move(order), CS_WORK_READ, login_order_find_password,
+	                         login_order_found);
 }
 
 /* ---- ACCOUNT_LOCK and ACCOUNT_UNLOCK */

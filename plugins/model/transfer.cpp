@@ -20,7 +20,7 @@ static constexpr transfer_table transfer_list[] = {
          1,
          {{"id"},
           {"name", TRANSFER_TEXT},
-          {"password", TRANSFER_TEXT, TRANSFER_EMPTY},
+          {"password", TRANSFER_HASH, TRANSFER_EMPTY},
           {"generation", TRANSFER_INTEGER, TRANSFER_EMPTY},
           {"created", TRANSFER_INTEGER, TRANSFER_EMPTY},
           {"last_device", TRANSFER_INTEGER, TRANSFER_EMPTY},
@@ -125,6 +125,7 @@ void transfer_put(std::string *out, const transfer_column &column, const cs_db_v
 	switch (column.type) {
 	case TRANSFER_OWN:
 	case TRANSFER_INTEGER: *out += std::to_string(value.integer); break;
+	case TRANSFER_HASH:
 	case TRANSFER_TEXT: transfer_quote(out, sql_text_of(value)); break;
 	case TRANSFER_BYTES: transfer_quote(out, transfer_hex(sql_text_of(value))); break;
 	}

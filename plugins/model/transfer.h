@@ -39,6 +39,7 @@ struct transfer_line {
 
 struct transfer_batch {
 	std::vector<transfer_line> lines;
+	int64_t now = 0; /* ms: when lines without a time were written */
 
 	uint64_t added = 0, skipped = 0; /* out: lines; skipped: the store has had them */
 	uint64_t wrong = 0; /* out, of MODEL_REFUSED: the number of the line */

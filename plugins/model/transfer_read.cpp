@@ -1,26 +1,16 @@
 /* SPDX-License-Identifier: MIT
  * Reads lines of an export into a store: what is missing is added, what is there must be the same. */
-#include "transfer.h"
+#include "transfer_reader.h"
 
 #include <algorithm>
-#include <map>
 #include <memory>
 
 #include "../shared/object.h"
 #include "dialect.h"
-#include "messages.h"
 #include "sql.h"
 #include "transfer_tables.h"
 
-using transfer_members = std::map<std::string_view, std::string_view>; /* values as they are written */
-
-struct transfer_reader {
-	cs_db *db;
-	transfer_batch *batch;
-	const transfer_line *line = nullptr;
-};
-
-static int transfer_refuse(const transfer_reader *r, const std::string &why)
+int transfer_refuse(const transfer_reader *r, const std::string &why)
 {
 	r->batch->wrong = r->line->number;
 	r->batch->why = why;
@@ -31,7 +21,6 @@ static int transfer_refuse(const transfer_reader *r, const std::string &why)
 
 static constexpr int64_t transfer_most = INT64_C(9007199254740991);
 
-/* -(2^53 - 1) to 2^53 - 1. false: it is no such number. */
 static bool transfer_number(std::string_view value, int64_t *number_r)
 {
 	const bool is_negative = value.starts_with('-');
@@ -53,14 +42,14 @@ static bool transfer_number(std::string_view value, int64_t *number_r)
 	return true;
 }
 
-static bool transfer_get_number(const transfer_members &members, std::string_view key, int64_t *number_r)
+bool transfer_get_number(const transfer_members &members, std::string_view key, int64_t *number_r)
 {
 	const auto at = members.find(key);
 
 	return at != members.end() && transfer_number(at->second, number_r);
 }
 
-static bool transfer_get_text(const transfer_members &members, std::string_view key, std::string *text_r)
+bool transfer_get_text(const transfer_members &members, std::string_view key, std::string *text_r)
 {
 	const auto at = members.find(key);
 
@@ -74,10 +63,12 @@ static bool transfer_get_text(const transfer_members &members, std::string_view 
 struct transfer_values {
 	std::vector<std::string> texts;
 	std::vector<cs_db_value> values;
+	std::vector<bool> are_said; /* by the line; of what it does not say a row that is there may have anything */
 };
 
 static int transfer_missing_value(const transfer_reader *r, const transfer_column &column, transfer_values *values)
 {
+	values->are_said.back() = column.missing != TRANSFER_EMPTY;
 	switch (column.missing) {
 	case TRANSFER_WRONG: return transfer_refuse(r, std::string(transfer_member(column)) + " is missing");
 	case TRANSFER_NULL: values->values.push_back(sql_null()); return 0;
@@ -97,6 +88,7 @@ static int transfer_value(const transfer_reader *r, const transfer_members &memb
 	int64_t number = 0;
 	std::string *text = &values->texts.emplace_back(), digits;
 
+	values->are_said.push_back(column.type != TRANSFER_OWN);
 	if (column.type != TRANSFER_OWN && !members.contains(member))
 		return transfer_missing_value(r, column, values);
 	switch (column.type) {
@@ -108,9 +100,12 @@ static int transfer_value(const transfer_reader *r, const transfer_members &memb
 			return transfer_refuse(r, must + std::to_string(least) + " or more");
 		values->values.push_back(sql_integer(static_cast<uint64_t>(number)));
 		return 0;
+	case TRANSFER_HASH:
 	case TRANSFER_TEXT:
 		if (!transfer_get_text(members, member, text))
 			return transfer_refuse(r, must + "a text");
+		if (column.type == TRANSFER_HASH && !transfer_is_hash(*text))
+			return transfer_refuse(r, must + "a hash here");
 		values->values.push_back(sql_text(*text));
 		return 0;
 	case TRANSFER_BYTES:
@@ -134,8 +129,7 @@ static bool transfer_is_same(const cs_db_value &stored, const cs_db_value &value
 }
 
 struct transfer_comparison {
-	const transfer_table *table = nullptr;
-	const std::vector<cs_db_value> *values = nullptr;
+	const transfer_values *line = nullptr;
 	bool is_there = false, is_same = true;
 };
 
@@ -144,9 +138,8 @@ static int transfer_compare(void *arg, const cs_db_value *columns, size_t count)
 	auto *c = static_cast<transfer_comparison *>(arg);
 
 	c->is_there = true;
-	for (size_t i = 0; i < count && i < c->values->size(); i++)
-		c->is_same = c->is_same &&
-		             (c->table->list[i].type == TRANSFER_OWN || transfer_is_same(columns[i], (*c->values)[i]));
+	for (size_t i = 0; i < count && i < c->line->values.size(); i++)
+		c->is_same = c->is_same && (!c->line->are_said[i] || transfer_is_same(columns[i], c->line->values[i]));
 	return 1;
 }
 
@@ -159,14 +152,14 @@ static std::string transfer_key_text(const transfer_table &table)
 	return text;
 }
 
-static int transfer_find_row(const transfer_reader *r, const transfer_table &table,
-                             const std::vector<cs_db_value> &values, transfer_comparison *c)
+static int transfer_find_row(const transfer_reader *r, const transfer_table &table, const transfer_values &line,
+                             transfer_comparison *c)
 {
 	const std::string text = dialect_join(
 		{"SELECT ", transfer_names(table), " FROM ", table.name, " WHERE ", transfer_key_text(table)});
 
-	*c = {&table, &values};
-	return r->db->driver->query(r->db, text.c_str(), values.data(), table.keys, transfer_compare, c);
+	*c = {&line};
+	return r->db->driver->query(r->db, text.c_str(), line.values.data(), table.keys, transfer_compare, c);
 }
 
 static std::string transfer_insert_text(const transfer_table &table)
@@ -193,7 +186,7 @@ static int transfer_row(transfer_reader *r, const transfer_table &table, const t
 		if (const int result = transfer_value(r, members, columns[i], least, &values))
 			return result;
 	}
-	int result = transfer_find_row(r, table, values.values, &c);
+	int result = transfer_find_row(r, table, values, &c);
 	if (result)
 		return result;
 	if (c.is_there && !c.is_same)
@@ -283,8 +276,10 @@ static int transfer_entry_parse(const transfer_reader *r, const transfer_members
 	return entry->cid.size() <= 64 ? 0 : transfer_refuse(r, "a cid has at most 64 bytes");
 }
 
+/* Only one of the two has something. */
 struct transfer_run {
 	std::vector<transfer_entry> entries; /* of one conversation */
+	std::vector<transfer_message> messages;
 };
 
 static uint64_t transfer_u(int64_t number)
@@ -477,20 +472,49 @@ static int transfer_line_read(transfer_reader *r, const transfer_members &member
 {
 	if (kind == "store")
 		return transfer_store(r, members);
+	if (transfer_is_by_hand(members, kind))
+		return transfer_hand_read(r, members, kind);
 	for (const transfer_table &table : transfer_tables)
 		if (kind == table.kind)
 			return transfer_row(r, table, members);
 	return transfer_refuse(r, "kind is not one that this server knows");
 }
 
-/* The entry of this line is of another conversation than the run, or no entry. */
+/* What was read together ends here. */
 static int transfer_flush(transfer_reader *r, transfer_run *run)
 {
 	const transfer_line *line = r->line;
-	const int result = run->entries.empty() ? 0 : transfer_run_store(r, run);
+	int result = run->entries.empty() ? 0 : transfer_run_store(r, run);
 
+	if (!result && !run->messages.empty())
+		result = transfer_messages_store(r, &run->messages);
 	run->entries.clear();
-	r->line = line;
+	run->messages.clear();
+	if (!result)
+		r->line = line;
+	return result;
+}
+
+static int transfer_read_entry(transfer_reader *r, const transfer_members &members, transfer_run *run)
+{
+	transfer_entry entry = {r->line};
+	int result = transfer_entry_parse(r, members, &entry);
+
+	if (!result &&
+	    !(run->messages.empty() && (run->entries.empty() || run->entries[0].conversation == entry.conversation)))
+		result = transfer_flush(r, run);
+	run->entries.push_back(std::move(entry));
+	return result;
+}
+
+static int transfer_read_message(transfer_reader *r, const transfer_members &members, transfer_run *run)
+{
+	transfer_message message;
+	int result = run->entries.empty() ? 0 : transfer_flush(r, run);
+
+	if (!result)
+		result = transfer_message_parse(r, members, &message);
+	run->messages.push_back(std::move(message));
 	return result;
 }
 
@@ -498,27 +522,23 @@ int transfer_read(cs_db *db, transfer_batch *batch)
 {
 	transfer_reader r = {db, batch};
 	transfer_run run;
-	int result = 0;
 
 	batch->added = batch->skipped = batch->wrong = 0;
 	batch->why.clear();
 	for (const transfer_line &line : batch->lines) {
 		transfer_members members;
 		std::string kind;
-		transfer_entry entry = {&line};
 
 		r.line = &line;
-		result = transfer_parse(&r, &members, &kind);
-		const bool is_entry = !result && kind == "entry";
-		if (is_entry)
-			result = transfer_entry_parse(&r, members, &entry);
-		if (!result &&
-		    (!is_entry || (!run.entries.empty() && run.entries[0].conversation != entry.conversation)))
+		int result = transfer_parse(&r, &members, &kind);
+		if (!result && kind == "entry") {
+			result = transfer_read_entry(&r, members, &run);
+		} else if (!result && kind == "message") {
+			result = transfer_read_message(&r, members, &run);
+		} else if (!result) {
 			result = transfer_flush(&r, &run);
-		if (!result && is_entry)
-			run.entries.push_back(std::move(entry));
-		else if (!result)
-			result = transfer_line_read(&r, members, kind);
+			result = result ? result : transfer_line_read(&r, members, kind);
+		}
 		if (result)
 			return result;
 	}

@@ -11,14 +11,15 @@
 
 #include "transfer.h"
 
-/* TRANSFER_OWN: a number that only the processes of one store understand. It is in no line, and 0 in another store. */
-enum transfer_type { TRANSFER_INTEGER, TRANSFER_TEXT, TRANSFER_BYTES, TRANSFER_OWN };
+/* TRANSFER_HASH: a text that is the hash of a password, or empty. TRANSFER_OWN: a number that only the processes of one
+ * store understand. It is in no line, and 0 in another store. */
+enum transfer_type { TRANSFER_INTEGER, TRANSFER_TEXT, TRANSFER_HASH, TRANSFER_BYTES, TRANSFER_OWN };
 
 /* What it means that a line has no such member. */
 enum transfer_missing {
 	TRANSFER_WRONG,
 	TRANSFER_NULL,
-	TRANSFER_EMPTY /* 0 or "" */
+	TRANSFER_EMPTY /* 0 or ""; a row that is there may have anything */
 };
 
 struct transfer_column {

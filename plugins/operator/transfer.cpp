@@ -136,6 +136,7 @@ int operator_on_import(void *state, const cs_frame *frame)
 
 	i->context = c;
 	i->request = frame->request;
+	i->batch.now = c.host->now();
 	if (const int result = operator_check_req(c, frame))
 		return result;
 	if (object_find({frame->bytes, frame->size}, "lines", &lines) == 0)

@@ -328,6 +328,127 @@ static void thousands_of_messages_move_in_seconds(void **state)
 	}
 }
 
+/* The example of chatctl(8), as a reader copies it. */
+static std::string example_of_the_page(void)
+{
+	const std::string page = check_read_file("man/chatctl.8");
+	const size_t section = page.find(".Ss Files by hand"), begin = page.find('\n', page.find(".Bd", section)) + 1;
+
+	assert_true(section != page.npos);
+	return page.substr(begin, page.find(".Ed", begin) - begin);
+}
+
+static void write_file(const test_server *s, const char *name, const std::string &text)
+{
+	FILE *file = fopen((s->folder + "/" + name).c_str(), "w");
+
+	assert_int_equal(fwrite(text.data(), 1, text.size(), file), text.size());
+	assert_int_equal(fclose(file), 0);
+}
+
+static test_frame login_by_name(test_client *c, const char *name, const char *password)
+{
+	client_sendf(c, R"({"msgid":1,"name":"%s","password":"%s"})", name, password);
+	test_frame ack = client_read(c);
+	c->id = json_integer(ack.json.get(), "id");
+	return ack;
+}
+
+static void the_file_of_the_page_is_read_and_people_log_in(void **state)
+{
+	auto *s = static_cast<test_server *>(*state);
+
+	test_server_start(s);
+	write_file(s, "in.jsonl", example_of_the_page());
+	says(ctl(s, "import in.jsonl"), 0, "8 lines added, 1 were there\n");
+	says(ctl(s, "check"), 0, "nothing is wrong");
+	says(ctl(s, "import in.jsonl"), 0, "0 lines added, 9 were there\n");
+	const test_frame ann = login_by_name(client_open(s), "ann", "a red balloon");
+	assert_int_equal(json_integer(ann.json.get(), "errno"), 0);
+	assert_int_equal(json_parse_all(ann.json.get(), "offlinemsg").size(), 2);
+	test_client *c = client_open(s);
+	const test_frame bob = login_by_name(c, "bob", "a blue one");
+	const std::vector<json_ptr> messages = json_parse_all(bob.json.get(), "offlinemsg");
+	assert_int_equal(messages.size(), 1);
+	assert_true(
+		json_matches(messages[0].get(), R"({"msgid":6,"name":"ann","msg":"Hi","seq":1,"ts":1717236000000})"));
+	/* The log goes on. */
+	assert_int_equal(client_chat_safely(c, json_integer(ann.json.get(), "id"), "on"), 3);
+	says(ctl(s, "group show team"), 0, "bob");
+	assert_null(strstr(test_server_log(s).c_str(), "balloon"));
+}
+
+/* A password that its owner has changed since stays; one that was not set yet is set. */
+static void an_import_by_hand_goes_on_where_it_ended(void **state)
+{
+	auto *s = static_cast<test_server *>(*state);
+	const std::string head = "{\"kind\":\"store\",\"format\":\"chatserverd\",\"version\":1}\n",
+			  ann = "{\"kind\":\"account\",\"name\":\"ann\",\"password\":\"one\"}\n",
+			  bob = "{\"kind\":\"account\",\"id\":70,\"name\":\"bob\",\"password\":\"two\"}\n",
+			  said = "{\"kind\":\"message\",\"from\":\"ann\",\"to\":70,\"created\":5,\"text\":\"again\"}\n";
+
+	test_server_start(s);
+	write_file(s, "in.jsonl", head + ann + said);
+	says(ctl(s, "import in.jsonl"), 1, "line 3: to: there is no account 70");
+	write_file(s, "in.jsonl", head + "{\"kind\":\"account\",\"id\":70,\"name\":\"bob\"}\n");
+	ctl_done(s, "import in.jsonl");
+	write_file(s, "in.jsonl", head + ann + bob + said + said);
+	says(ctl(s, "import in.jsonl"), 0, "3 lines added, 2 were there\n");
+	const chatctl_output changed = chatctl_type(s, "account password ann", {.input = "changed\n"});
+	assert_int_equal(changed.status, 0);
+	write_file(s, "in.jsonl", head + bob + ann + said + said + said);
+	says(ctl(s, "import in.jsonl"), 0, "1 lines added, 5 were there\n");
+	const test_frame in = login_by_name(client_open(s), "ann", "changed");
+	assert_int_equal(json_integer(in.json.get(), "errno"), 0);
+	const test_frame other = login_by_name(client_open(s), "bob", "two");
+	assert_int_equal(json_integer(other.json.get(), "errno"), 0);
+	assert_int_equal(json_parse_all(other.json.get(), "offlinemsg").size(), 3);
+}
+
+static void wrong_lines_by_hand_are_refused_with_their_number(void **state)
+{
+	auto *s = static_cast<test_server *>(*state);
+	const std::string head = R"({"kind":"store","format":"chatserverd","version":1})"
+				 "\n"
+				 R"({"kind":"account","name":"ann"})"
+				 "\n"
+				 R"({"kind":"group","name":"team","creator":"ann"})"
+				 "\n";
+	const auto import = [&](const std::string &line) {
+		write_file(s, "in.jsonl", head + line + "\n");
+		return ctl(s, "import in.jsonl");
+	};
+
+	test_server_start(s);
+	says(import(R"({"kind":"account","name":"ann"})"), 1, "line 4: the file has this name twice");
+	says(import(R"({"kind":"account","name":"bob","password":"$2b$10$abc"})"), 1,
+	     "line 4: password is a hash that this server does not know");
+	says(import(R"({"kind":"account","name":"bob","password":")" + std::string(129, 'x') + "\"}"), 1,
+	     "line 4: password must have 1 to 128 bytes");
+	says(import(R"({"kind":"account","name":" "})"), 1, "line 4: name must have a visible character");
+	says(import(R"({"kind":"account","name":"bob","passwort":"x"})"), 1,
+	     "line 4: passwort is no member of such a line");
+	says(import(R"({"kind":"friend","account":"ann"})"), 1, "line 4: other is missing");
+	says(import(R"({"kind":"friend","account":"ann","other":"eve"})"), 1,
+	     "line 4: other: there is no account \"eve\"");
+	says(import(R"({"kind":"member","group":"team","account":"eve"})"), 1, "there is no account \"eve\"");
+	says(import(R"({"kind":"member","group":"none","account":"ann"})"), 1, "line 4: there is no group \"none\"");
+	says(import(R"({"kind":"message","from":"ann","created":1,"text":"x"})"), 1,
+	     "line 4: one of to and group must be there");
+	says(import(R"({"kind":"message","from":"ann","to":"ann","text":"x"})"), 1, "line 4: created is missing");
+	says(import(R"({"kind":"account","name":"bob"})"
+	            "\n"
+	            R"({"kind":"message","from":"bob","group":"team","created":1,"text":"x"})"),
+	     1, "line 5: the sender is no member of the group");
+	says(import(R"({"kind":"message","from":"ann","group":"team","created":1,"text":"x","cid":"c"})"
+	            "\n"
+	            R"({"kind":"message","from":"ann","group":"team","created":1,"text":"y","cid":"c"})"),
+	     1, "line 5: the store has another message of this sender with this cid");
+	/* The whole part of the file was undone each time. */
+	says(ctl(s, "account show ann"), 1, "no such account");
+	says(ctl(s, "check"), 0, "nothing is wrong");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -335,6 +456,8 @@ int main(void)
 		OWN(who_cannot_be_erased_keeps_nobody_waiting), OWN(a_group_that_cannot_be_dissolved_is_an_error),
 		OWN(imported_bans_are_in_force_at_once),        OWN(an_export_writes_to_no_file_of_somebody_else),
 		OWN(wrong_lines_are_refused_with_their_number), OWN(an_export_that_a_signal_ends_leaves_no_file),
+		OWN(the_file_of_the_page_is_read_and_people_log_in), OWN(an_import_by_hand_goes_on_where_it_ended),
+		OWN(wrong_lines_by_hand_are_refused_with_their_number),
 	};
 	const struct CMUnitTest sqlite_tests[] = {
 		OWN(a_damaged_index_of_the_file_is_found),

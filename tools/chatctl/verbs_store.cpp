@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The verbs about the whole store: backup, restore, check, export, import. */
+ * The verbs about the whole store: backup, restore, check, export; import is in a file of its own. */
 #include "verbs.h"
 
 #include <cerrno>
@@ -14,15 +14,10 @@
 
 #include "answer.h"
 #include "export.h"
+#include "import.h"
 #include "text.h"
 
 /* ---- files */
-
-static enum chatctl_status chatctl_file_fails(const std::string &path)
-{
-	(void)fprintf(stderr, "chatctl: %s: %s\n", chatctl_harmless(path).c_str(), strerror(errno));
-	return CHATCTL_REFUSED;
-}
 
 /* The server has another folder. */
 static std::string chatctl_absolute(const std::string &path)
@@ -181,134 +176,6 @@ static enum chatctl_status chatctl_run_export(const struct chatctl_options *opti
 	(void)cJSON_AddStringToObject(answer.get(), "file", path.c_str());
 	(void)cJSON_AddNumberToObject(answer.get(), "lines", static_cast<double>(lines));
 	chatctl_print_answer(options, answer.get(), chatctl_show_lines);
-	return CHATCTL_DONE;
-}
-
-/* ---- import */
-
-/* A frame may have 2,048 values. */
-static constexpr size_t chatctl_batch_values = 1900, chatctl_batch_bytes = 256 * 1024;
-
-struct chatctl_import {
-	const struct chatctl_options *options;
-	struct chatctl_wire *w;
-	int64_t number = 0; /* of the last line */
-	int64_t added = 0, skipped = 0;
-	bool has_id = false; /* the file was made by an export, so it has an end */
-	bool has_end = false;
-	chatctl_json_ptr request;
-	size_t values = 0, bytes = 0; /* in the request */
-};
-
-static void chatctl_import_begin(struct chatctl_import *i)
-{
-	i->request.reset(cJSON_CreateObject());
-	(void)cJSON_AddNumberToObject(i->request.get(), "msgid", CS_MSGID_IMPORT);
-	(void)cJSON_AddNumberToObject(i->request.get(), "req", 1);
-	(void)cJSON_AddObjectToObject(i->request.get(), "lines");
-	i->values = i->bytes = 0;
-}
-
-static enum chatctl_status chatctl_import_send(struct chatctl_import *i)
-{
-	enum chatctl_status status = CHATCTL_DONE;
-
-	if (i->values > 0) {
-		const chatctl_json_ptr answer = chatctl_ask_or_tell(i->options, i->w, i->request.get(), &status);
-
-		if (!answer)
-			return status;
-		i->added += chatctl_number(answer.get(), "added");
-		i->skipped += chatctl_number(answer.get(), "skipped");
-	}
-	chatctl_import_begin(i);
-	return status;
-}
-
-static enum chatctl_status chatctl_import_wrong(const struct chatctl_import *i, const char *why)
-{
-	(void)fprintf(stderr, "chatctl: line %lld: %s\n", static_cast<long long>(i->number), why);
-	return CHATCTL_REFUSED;
-}
-
-/* The last line, of an export, says how many are above it. */
-static enum chatctl_status chatctl_import_end(struct chatctl_import *i, const cJSON *line)
-{
-	i->has_end = true;
-	return chatctl_number(line, "lines") == i->number - 1
-	               ? CHATCTL_DONE
-	               : chatctl_import_wrong(i, "the file has not as many lines as it says");
-}
-
-static enum chatctl_status chatctl_import_line(struct chatctl_import *i, const char *text, size_t size)
-{
-	chatctl_json_ptr line(cJSON_ParseWithLength(text, size));
-
-	if (!cJSON_IsObject(line.get()))
-		return chatctl_import_wrong(i, "is no JSON object");
-	if (i->has_end)
-		return chatctl_import_wrong(i, "stands behind the end of the file");
-	if (chatctl_raw_text(line.get(), "kind") == "end")
-		return chatctl_import_end(i, line.get());
-	if (i->number == 1 && chatctl_raw_text(line.get(), "kind") != "store")
-		return chatctl_import_wrong(i, "the first line must be of the kind store");
-	i->has_id = i->has_id || (i->number == 1 && chatctl_member(line.get(), "id"));
-	const auto values = static_cast<size_t>(cJSON_GetArraySize(line.get())) + 1;
-	if (i->values + values > chatctl_batch_values || i->bytes >= chatctl_batch_bytes)
-		if (const enum chatctl_status failed = chatctl_import_send(i))
-			return failed;
-	cJSON *lines = cJSON_GetObjectItemCaseSensitive(i->request.get(), "lines");
-	(void)cJSON_AddItemToObject(lines, std::to_string(i->number).c_str(), line.release());
-	i->values += values;
-	i->bytes += size;
-	return CHATCTL_DONE;
-}
-
-static void chatctl_show_import(const cJSON *answer, bool)
-{
-	(void)printf("%lld lines added, %lld were there\n", static_cast<long long>(chatctl_number(answer, "added")),
-	             static_cast<long long>(chatctl_number(answer, "skipped")));
-}
-
-static enum chatctl_status chatctl_import_lines(struct chatctl_import *i, FILE *file)
-{
-	char *raw = nullptr;
-	size_t room = 0;
-	enum chatctl_status status = CHATCTL_DONE;
-
-	while (status == CHATCTL_DONE) {
-		const ssize_t size = getline(&raw, &room, file);
-
-		if (size <= 0)
-			break;
-		i->number++;
-		status = chatctl_import_line(i, raw, static_cast<size_t>(size));
-	}
-	free(raw);
-	return status == CHATCTL_DONE ? chatctl_import_send(i) : status;
-}
-
-static enum chatctl_status chatctl_run_import(const struct chatctl_options *options, struct chatctl_wire *w,
-                                              cJSON *request)
-{
-	const std::string path = chatctl_file_of(request);
-	const std::unique_ptr<FILE, function_deleter<fclose>> file(fopen(path.c_str(), "re"));
-	struct chatctl_import i = {options, w};
-	const chatctl_json_ptr answer(cJSON_CreateObject());
-
-	chatctl_wait_long(options, w);
-	if (!file)
-		return chatctl_file_fails(path);
-	chatctl_import_begin(&i);
-	if (const enum chatctl_status failed = chatctl_import_lines(&i, file.get()))
-		return failed;
-	if (ferror(file.get()))
-		return chatctl_file_fails(path);
-	if (i.has_id && !i.has_end)
-		return chatctl_import_wrong(&i, "the file ends here, but an export has an end: it is cut off");
-	(void)cJSON_AddNumberToObject(answer.get(), "added", static_cast<double>(i.added));
-	(void)cJSON_AddNumberToObject(answer.get(), "skipped", static_cast<double>(i.skipped));
-	chatctl_print_answer(options, answer.get(), chatctl_show_import);
 	return CHATCTL_DONE;
 }
 
