@@ -27,6 +27,7 @@ struct operator_backup_deleter {
 struct operator_backup {
 	plugin_context context;
 	operator_plugin *plugin = nullptr;
+	uint64_t number = 0; /* when it was ordered, so no other one has it, also of an earlier start */
 	std::string path, by;
 	std::unique_ptr<struct cs_db_backup, operator_backup_deleter> backup; /* null: not begun */
 	cs_conn conn = 0; /* who waits for an answer; 0: nobody */
@@ -65,7 +66,7 @@ static int operator_backup_run(cs_db *db, void *arg)
 static std::string operator_backup_figures(const operator_backup *b)
 {
 	const bool is_done = b->backup && b->left == 0;
-	std::string more = ",\"file\":";
+	std::string more = ",\"backup\":" + std::to_string(b->number) + ",\"file\":";
 
 	operator_quote(&more, b->path);
 	return more + ",\"done\":" + (is_done ? "true" : "false") + ",\"size\":" + std::to_string(b->size) +
@@ -85,32 +86,52 @@ static const char operator_backup_other_way[] =
 	"chatserverd does not copy a store of this database; use its own programs: "
 	"mariadb-dump --single-transaction --routines --add-drop-database --databases NAME >FILE";
 
-static void operator_backup_refuse(const operator_backup *b, int result)
+/* The answer to who asks for a backup that has ended. */
+static int operator_backup_tell_end(const plugin_context &c, cs_conn conn, const cs_request &request,
+                                    const operator_backup_end &end)
+{
+	if (end.wire_errno)
+		return c.host->refuse(c.self, conn, &request, end.wire_errno, "%s", end.text.c_str());
+	c.host->answer(c.self, conn, &request, end.text.c_str());
+	return CS_DONE;
+}
+
+/* Keeps its end, and tells it to who waits. */
+static void operator_backup_end_with(operator_backup *b, int wire_errno, const std::string &text)
 {
 	const plugin_context &c = b->context;
 
-	if (!b->can)
-		(void)c.host->refuse(c.self, b->conn, &b->request, CS_ERRNO_NOT_ALLOWED, "%s",
-		                     operator_backup_other_way);
-	else if (b->e.text[0])
-		(void)c.host->refuse(c.self, b->conn, &b->request,
-		                     result == CS_DB_BAD_VALUE ? CS_ERRNO_EXISTS : CS_ERRNO_UNAVAILABLE, "%s",
-		                     b->e.text);
-	else
-		(void)c.host->refuse_result(c.self, b->conn, &b->request, result);
+	b->plugin->backup = nullptr;
+	b->plugin->backup_end = {b->number, wire_errno, text};
+	if (!b->conn)
+		return;
+	(void)operator_backup_tell_end(c, b->conn, b->request, b->plugin->backup_end);
 	(void)c.host->finish(c.self, b->conn);
+}
+
+static void operator_backup_log_cut(const operator_backup *b)
+{
+	b->context.host->log(b->context.self, CS_LOG_WARNING,
+	                     "a backup was not finished, because the server stops file=%s by=%s", b->path.c_str(),
+	                     b->by.c_str());
 }
 
 static void operator_backup_fail(operator_backup *b, int result)
 {
 	const std::unique_ptr<operator_backup> owned(b);
 	const plugin_context &c = b->context;
+	const char *why = !b->can ? operator_backup_other_way : b->e.text[0] ? b->e.text : "the store does not answer";
 
-	c.host->log(c.self, CS_LOG_WARNING, "no backup was made file=%s by=%s error=%s", b->path.c_str(), b->by.c_str(),
-	            b->e.text);
-	b->plugin->backup = nullptr;
-	if (b->conn)
-		operator_backup_refuse(b, result);
+	if (result == CS_ECANCELED)
+		operator_backup_log_cut(b);
+	else
+		c.host->log(c.self, CS_LOG_WARNING, "no backup was made file=%s by=%s error=%s", b->path.c_str(),
+		            b->by.c_str(), why);
+	operator_backup_end_with(b,
+	                         !b->can                     ? CS_ERRNO_NOT_ALLOWED
+	                         : result == CS_DB_BAD_VALUE ? CS_ERRNO_EXISTS
+	                                                     : CS_ERRNO_UNAVAILABLE,
+	                         why);
 }
 
 static void operator_backup_finish(operator_backup *b)
@@ -123,8 +144,7 @@ static void operator_backup_finish(operator_backup *b)
 	            b->by.c_str(), static_cast<unsigned long long>(b->size), ms);
 	c.host->audit(c.self, "order", "verb=backup peer=%s file=%s bytes=%llu", b->by.c_str(), b->path.c_str(),
 	              static_cast<unsigned long long>(b->size));
-	b->plugin->backup = nullptr;
-	operator_backup_answer_now(b);
+	operator_backup_end_with(b, 0, operator_backup_figures(b));
 }
 
 /* ---- the steps */
@@ -168,17 +188,24 @@ void operator_backup_stop(operator_plugin *p)
 {
 	const std::unique_ptr<operator_backup> owned(p->backup);
 
+	if (owned)
+		operator_backup_log_cut(owned.get());
 	p->backup = nullptr;
 }
 
 /* ---- the order */
 
-/* Waits for the copy that is under way. */
-static int operator_backup_wait(operator_plugin *p, const cs_frame *frame)
+/* Waits for the copy that is under way. number: that of another one has ended; 0: any. */
+static int operator_backup_wait(operator_plugin *p, const cs_frame *frame, uint64_t number)
 {
 	const plugin_context &c = p->context;
 	operator_backup *b = p->backup;
 
+	if (number && number == p->backup_end.number)
+		return operator_backup_tell_end(c, frame->conn, frame->request, p->backup_end);
+	if (number && (!b || number != b->number))
+		return c.host->refuse(c.self, frame->conn, &frame->request, CS_ERRNO_BAD_FRAME,
+		                      "this backup is not known here any more; the log says how it ended");
 	if (!b)
 		return c.host->refuse(c.self, frame->conn, &frame->request, CS_ERRNO_BAD_FRAME,
 		                      "no backup is under way, and file is missing");
@@ -196,11 +223,14 @@ int operator_on_backup(void *state, const cs_frame *frame)
 	auto *p = static_cast<operator_plugin *>(state);
 	const plugin_context &c = p->context;
 	std::string_view file;
+	int64_t number = 0;
 
 	if (const int result = operator_check_req(c, frame))
 		return result;
+	if (const int result = field_integer(c, frame, "backup", FIELD_OPTIONAL, 1, &number))
+		return result;
 	if (!c.host->has(frame, "file"))
-		return operator_backup_wait(p, frame);
+		return operator_backup_wait(p, frame, static_cast<uint64_t>(number));
 	if (const int result = field_text(c, frame, "file", FIELD_REQUIRED, &file))
 		return result;
 	if (!file.starts_with('/') || file.ends_with('/') || file.size() > 4000)
@@ -215,7 +245,8 @@ int operator_on_backup(void *state, const cs_frame *frame)
 	b->path = file;
 	b->by = operator_peer(c, frame->conn);
 	b->begun = c.host->monotonic();
-	(void)operator_backup_wait(p, frame);
+	b->number = std::max(static_cast<uint64_t>(c.host->now()), p->backup_end.number + 1);
+	(void)operator_backup_wait(p, frame, b->number);
 	c.host->log(c.self, CS_LOG_INFO, "order verb=backup by=%s file=%s", b->by.c_str(), b->path.c_str());
 	operator_backup_step(b);
 	return CS_PENDING;

@@ -45,11 +45,19 @@ struct operator_erasing {
 	std::set<uint64_t> put_by; /* accounts that this node cannot erase; it waits for their leases, too */
 };
 
+/* How a backup has ended, for who asks later. */
+struct operator_backup_end {
+	uint64_t number = 0; /* of the backup; 0: none has ended */
+	int wire_errno = 0; /* 0: it was made */
+	std::string text; /* members of the answer, or why it was not made */
+};
+
 /* An instance. */
 struct operator_plugin {
 	plugin_context context;
 	operator_bans bans; /* worker 0 only */
 	struct operator_backup *backup = nullptr; /* that is being made; backup.cpp */
+	operator_backup_end backup_end; /* of the last one */
 	const cs_mailbox *mailbox = nullptr;
 	void *mailbox_context = nullptr;
 	size_t changes = 0; /* of groups, under way through the mailbox */

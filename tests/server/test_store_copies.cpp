@@ -131,6 +131,58 @@ static void a_server_that_is_killed_leaves_no_half_backup_under_its_name(void **
 	     0, "ok\n1\n");
 }
 
+/* Also who asks after the end hears how it ended: the last part may come between two questions. */
+static void who_asks_for_a_backup_by_its_number_hears_how_it_ended(void **state)
+{
+	auto *s = static_cast<test_server *>(*state);
+
+	test_server_start(s);
+	grow(s);
+	test_client *first = operator_open(s);
+	client_sendf(first, R"({"msgid":951,"req":1,"file":"%s/copy.db"})", s->folder.c_str());
+	check_wait("a backup", [=] { return access((s->folder + "/copy.db").c_str(), F_OK) == 0; });
+	const test_frame answer = client_read(first);
+	const auto number = static_cast<long long>(json_integer(answer.json.get(), "backup"));
+	const test_frame end = CLIENT_ASK(operator_open(s), 0, R"({"msgid":951,"backup":%lld)", number);
+	assert_true(json_matches(end.json.get(), R"({"done":true,"left":0})"));
+	assert_int_equal(json_integer(end.json.get(), "backup"), number);
+	(void)CLIENT_ASK(operator_open(s), CS_ERRNO_BAD_FRAME, R"({"msgid":951,"backup":%lld)", number - 1);
+	says(ctl(s, "backup copy.db"), 1, "is there already");
+	(void)CLIENT_ASK(operator_open(s), CS_ERRNO_BAD_FRAME, R"({"msgid":951,"backup":%lld)", number);
+	ctl_done(s, "backup second.db");
+}
+
+/* Stopped when the copy has begun. */
+static void a_stop_that_cuts_a_backup_says_so(void **state)
+{
+	auto *s = static_cast<test_server *>(*state);
+	const std::string copy = s->folder + "/copy.db", temporary = copy + ".tmp";
+	bool is_cut = false;
+
+	test_server_start(s);
+	grow(s);
+	for (int i = 0; i < 10 && !is_cut; i++) {
+		test_client *c = operator_open(s);
+
+		(void)unlink(copy.c_str());
+		client_sendf(c, R"({"msgid":951,"req":1,"file":"%s"})", copy.c_str());
+		check_wait("a copy that has begun", [&] {
+			std::error_code none;
+
+			return access(copy.c_str(), F_OK) == 0 ||
+			       std::filesystem::file_size(temporary, none) + 1 > 100000;
+		});
+		client_close(c);
+		test_server_stop(s);
+		is_cut = strstr(test_server_log(s).c_str(), "a backup was not finished, because the server stops");
+		assert_true(is_cut || access(copy.c_str(), F_OK) == 0);
+		test_server_start(s);
+	}
+	assert_true(is_cut);
+	assert_int_equal(access(temporary.c_str(), F_OK), -1);
+	assert_int_equal(access(copy.c_str(), F_OK), -1);
+}
+
 static store_output restore(const test_server *s, const std::string &file)
 {
 	test_server_write_conf(s);
@@ -331,6 +383,8 @@ int main(void)
 		OWN(a_backup_in_a_folder_that_only_the_server_sees_is_no_backup),
 		OWN(a_backup_that_cannot_be_made_is_refused_and_leaves_nothing),
 		OWN(a_server_that_is_killed_leaves_no_half_backup_under_its_name),
+		OWN(who_asks_for_a_backup_by_its_number_hears_how_it_ended),
+		OWN(a_stop_that_cuts_a_backup_says_so),
 		OWN(a_copy_is_restored_when_the_server_stands_still),
 		OWN(a_restore_that_is_killed_leaves_one_store_or_the_other),
 		OWN(a_restore_that_was_killed_midway_is_taken_back),

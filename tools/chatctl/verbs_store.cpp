@@ -73,6 +73,9 @@ static enum chatctl_status chatctl_run_backup(const struct chatctl_options *opti
 	chatctl_json_ptr answer = chatctl_ask_or_tell(options, w, request, &status);
 
 	cJSON_DeleteItemFromObjectCaseSensitive(request, "file");
+	if (answer)
+		(void)cJSON_AddNumberToObject(request, "backup",
+		                              static_cast<double>(chatctl_number(answer.get(), "backup")));
 	while (answer && !chatctl_flag(answer.get(), "done")) {
 		if (tells)
 			(void)fprintf(stderr, "%s left of %s\n",
