@@ -8,6 +8,7 @@
 #include "tests/support/check.h"
 #include "tests/support/operator.h"
 #include "tests/support/scene.h"
+#include "tests/support/talker.h"
 
 using wide = long long;
 
@@ -182,6 +183,28 @@ static void the_code_of_an_invitation_is_asked_for_where_it_is_needed(void **sta
 	quit(&bob);
 }
 
+static void a_script_has_the_code_of_an_invitation_from_an_option(void **state)
+{
+	auto *s = static_cast<test_server *>(*state);
+	const test_frame made = CLIENT_ASK(operator_open(s), 0, R"({"msgid":940,"uses":2)");
+	const std::string code = json_text(made.json.get(), "code");
+	talker none, both, used;
+	terminal t;
+
+	assert_int_equal(talker_run(&none, s->port, "register:ann:secret\n"), 1);
+	assert_true(talker_has(&none, "refused|register"));
+	assert_int_equal(talker_run(&both, s->port, "register:ann:secret\n", {"--invite", code}), 0);
+	assert_true(talker_has(&both, "registered|1"));
+	terminal_start_with(&t, {"-i", code, "127.0.0.1", std::to_string(s->port)});
+	terminal_answer(&t, "choice: ", "2");
+	terminal_answer(&t, "name: ", "bob");
+	terminal_answer(&t, "password: ", "secret");
+	terminal_answer(&t, "password again: ", "secret");
+	terminal_wait_cursor(&t, "bob> ");
+	quit(&t);
+	assert_int_equal(talker_run(&used, s->port, "register:cid:secret\n", {"-i", code}), 1);
+}
+
 static void who_cannot_register_is_told_and_back_at_the_menu(void **state)
 {
 	const auto *s = static_cast<const test_server *>(*state);
@@ -201,6 +224,7 @@ int main()
 		TEST(members_of_a_sender_s_own_change_nothing_of_what_is_shown, set_up),
 		TEST(a_message_of_an_erased_account_stands_there_as_empty, set_up),
 		TEST(the_code_of_an_invitation_is_asked_for_where_it_is_needed, set_up_with_invitations),
+		TEST(a_script_has_the_code_of_an_invitation_from_an_option, set_up_with_invitations),
 		TEST(who_cannot_register_is_told_and_back_at_the_menu, set_up_closed),
 	};
 

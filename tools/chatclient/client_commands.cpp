@@ -44,8 +44,9 @@ static void client_ask_register(client *cl, const command &cm, uint64_t number)
 
 	request_add_text(&rq, "name", cm.name);
 	request_add_text(&rq, "password", cm.text);
-	if (!cm.invite.empty())
-		request_add_text(&rq, "invite", cm.invite);
+	const std::string &invite = cm.invite.empty() ? cl->opts->invite : cm.invite;
+	if (!invite.empty())
+		request_add_text(&rq, "invite", invite);
 	client_queue(cl, &entry, &rq, number);
 }
 

@@ -13,8 +13,8 @@
 #include "tls.h"
 #include <base/raii.h>
 
-static const char options_usage[] =
-	"usage: chatclient [-fhpsV] [-c FILE] [-t SECONDS] [HOST PORT | ws://HOST | wss://HOST]\n";
+static const char options_usage[] = "usage: chatclient [-fhpsV] [-c FILE] [-i CODE] [-t SECONDS]\n"
+				    "                  [HOST PORT | ws://HOST | wss://HOST]\n";
 
 static const char options_help[] =
 	"  HOST PORT              the server; without an address the one of the last time\n"
@@ -22,6 +22,7 @@ static const char options_help[] =
 	"  -c, --ca FILE          trust the certificates in FILE, too: a server's own, say\n"
 	"  -f, --forget           forget the logins that are kept for the server, and leave\n"
 	"  -h, --help             show this and leave\n"
+	"  -i, --invite CODE      an invitation, where one is needed to register\n"
 	"  -p, --plain            plain lines, as for scripts, even on a terminal\n"
 	"  -s, --tls              HOST PORT speaks TLS\n"
 	"  -t, --timeout SECONDS  where input is no terminal: give up after so long without an\n"
@@ -29,10 +30,15 @@ static const char options_help[] =
 	"  -V, --version          show the version and leave\n";
 
 static const option options_long[] = {
-	{"ca", required_argument, nullptr, 'c'}, {"forget", no_argument, nullptr, 'f'},
-	{"help", no_argument, nullptr, 'h'},     {"plain", no_argument, nullptr, 'p'},
-	{"tls", no_argument, nullptr, 's'},      {"timeout", required_argument, nullptr, 't'},
-	{"version", no_argument, nullptr, 'V'},  {nullptr, 0, nullptr, 0},
+	{"ca", required_argument, nullptr, 'c'},
+	{"forget", no_argument, nullptr, 'f'},
+	{"help", no_argument, nullptr, 'h'},
+	{"invite", required_argument, nullptr, 'i'},
+	{"plain", no_argument, nullptr, 'p'},
+	{"tls", no_argument, nullptr, 's'},
+	{"timeout", required_argument, nullptr, 't'},
+	{"version", no_argument, nullptr, 'V'},
+	{nullptr, 0, nullptr, 0},
 };
 
 static int options_mistake(const char *what)
@@ -67,6 +73,7 @@ static int options_read_one(int letter, options *options_r)
 	case 'V': (void)printf("chatclient %s\n", PACKAGE_VERSION); return 1;
 	case 'c': return options_read_ca(optarg, options_r);
 	case 'f': options_r->forget = true; return 0;
+	case 'i': options_r->invite = optarg; return 0;
 	case 's': options_r->to.tls = true; return 0;
 	case 'p': options_r->plain = true; return 0;
 	case 't': return options_read_timeout(optarg, options_r);
@@ -107,7 +114,7 @@ int options_read(int argc, char **argv, options *options_r)
 {
 	int letter;
 
-	while ((letter = getopt_long(argc, argv, "c:fhpst:V", options_long, nullptr)) != -1) {
+	while ((letter = getopt_long(argc, argv, "c:fhi:pst:V", options_long, nullptr)) != -1) {
 		const int result = options_read_one(letter, options_r);
 		if (result != 0)
 			return result;

@@ -11,6 +11,7 @@
 struct options {
 	address to;
 	std::string ca; /* a file of certificates that are trusted, too */
+	std::string invite; /* the code of an invitation to register; empty: none */
 	bool forget = false; /* forget the logins that are kept, and leave */
 	int64_t patience = 30; /* s without progress before the client gives up, if input is no terminal */
 	bool plain = false; /* plain lines even on a terminal */
