@@ -2,7 +2,8 @@
  * Writes the store as lines of JSON: the tables, then the log. */
 #include "transfer.h"
 
-#include <map>
+#include <algorithm>
+#include <iterator>
 
 #include <chatserverd/json.h>
 
@@ -13,6 +14,8 @@
 
 static constexpr uint64_t transfer_rows_most = 500; /* in a page */
 static constexpr size_t transfer_bytes_most = 256 * 1024; /* a page ends when it has so many */
+static constexpr size_t transfer_cids_most = 32 * 1024 * 1024; /* bytes */
+static constexpr size_t transfer_cid_room = 100; /* bytes that a cid takes besides its own */
 
 static constexpr transfer_table transfer_list[] = {
 	{"account",
@@ -223,7 +226,7 @@ static int transfer_table_next(cs_db *db, const transfer_table &table, transfer_
 struct transfer_entries {
 	transfer_page *page;
 	uint64_t conversation = 0;
-	std::map<uint64_t, std::string> cids; /* by seq; MySQL has them in the rows */
+	const transfer_cids *cids = nullptr; /* null: MySQL has them in the rows */
 };
 
 /* Most are texts of ASCII. */
@@ -247,34 +250,77 @@ static int transfer_entry_take(void *arg, const cs_db_value *columns, size_t)
 	auto *entries = static_cast<transfer_entries *>(arg);
 	transfer_page *page = entries->page;
 	const uint64_t seq = sql_number_of(columns[0]);
-	const auto cid = entries->cids.find(seq);
+	std::string_view cid = sql_text_of(columns[6]);
 
+	if (entries->cids)
+		if (const auto at = entries->cids->by_seq.find(seq); at != entries->cids->by_seq.end())
+			cid = at->second;
 	page->place.keys[1] = seq;
 	transfer_begin(page, "entry");
 	page->lines += ",\"conversation\":" + std::to_string(entries->conversation);
 	for (size_t i = 0; i < 6; i++)
 		transfer_put(&page->lines, names[i], columns[i]);
-	transfer_put_cid(&page->lines, cid == entries->cids.end() ? sql_text_of(columns[6]) : cid->second);
+	transfer_put_cid(&page->lines, cid);
 	page->lines += "}";
 	return page->lines.size() >= transfer_bytes_most;
 }
 
+/* Beyond the bound the highest ones go. */
 static int transfer_cid_take(void *arg, const cs_db_value *columns, size_t)
 {
-	static_cast<transfer_entries *>(arg)->cids[sql_number_of(columns[0])] = sql_text_of(columns[1]);
+	auto *cids = static_cast<transfer_cids *>(arg);
+	const uint64_t seq = sql_number_of(columns[0]);
+
+	if (seq > cids->upto)
+		return 0;
+	std::string &cid = cids->by_seq[seq];
+	cid = sql_text_of(columns[1]);
+	cids->bytes += transfer_cid_room + cid.size();
+	while (cids->bytes > transfer_cids_most && cids->by_seq.size() > transfer_rows_most) {
+		const auto last = std::prev(cids->by_seq.end());
+
+		cids->upto = last->first - 1;
+		cids->bytes -= transfer_cid_room + last->second.size();
+		cids->by_seq.erase(last);
+	}
 	return 0;
 }
 
-/* SQLite: no index finds a cid by its seq, so this reads all cids of the conversation. A message that was recalled has
- * its cid still; the frame says it as well, but need not. */
-static int transfer_cids(cs_db *db, transfer_entries *entries, uint64_t after)
+/* An entry up to the newest one has its cid in the store by now. A message that was recalled has its cid still; the frame
+ * says it as well, but need not. */
+static int transfer_cids_read(cs_db *db, transfer_cids *cids, uint64_t conversation, uint64_t after)
 {
+	const uint64_t reads = cids->reads + 1;
+	uint64_t last = 0;
+	int result = sql_run(db, "SELECT seq FROM message WHERE conversation = ? ORDER BY seq DESC LIMIT 1",
+	                     {sql_integer(conversation)}, sql_row_number, &last);
+
+	*cids = {};
+	cids->reads = reads;
+	cids->after = after;
+	cids->upto = last;
+	if (!result)
+		result = sql_run(db, "SELECT ref, k FROM entry WHERE conversation = ? AND k >= '' AND ref > ?",
+		                 {sql_integer(conversation), sql_integer(after)}, transfer_cid_take, cids);
+	if (!result)
+		cids->conversation = conversation;
+	return result;
+}
+
+/* *upto_r: a page of the entries behind `after` ends here at the latest. */
+static int transfer_cids_need(cs_db *db, transfer_entries *entries, uint64_t after, uint64_t *upto_r)
+{
+	transfer_cids *cids = entries->page->cids;
+	int result = 0;
+
+	*upto_r = after + transfer_rows_most;
 	if (db->driver->dialect == CS_DB_MYSQL)
 		return 0;
-	return sql_run(
-		db, "SELECT ref, k FROM entry WHERE conversation = ? AND k >= '' AND ref > ? AND ref <= ?",
-		{sql_integer(entries->conversation), sql_integer(after), sql_integer(after + transfer_rows_most)},
-		transfer_cid_take, entries);
+	if (cids->conversation != entries->conversation || after < cids->after || after >= cids->upto)
+		result = transfer_cids_read(db, cids, entries->conversation, after);
+	entries->cids = cids;
+	*upto_r = std::min(*upto_r, cids->upto);
+	return result;
 }
 
 static int transfer_conversation_after(cs_db *db, uint64_t after, uint64_t *next_r)
@@ -289,8 +335,8 @@ static int transfer_conversation_after(cs_db *db, uint64_t after, uint64_t *next
 
 static int transfer_entries_step(cs_db *db, transfer_page *page, bool *ended_r)
 {
-	transfer_entries entries = {page, page->place.keys[0], {}};
-	uint64_t after = page->place.keys[1];
+	transfer_entries entries = {page, page->place.keys[0]};
+	uint64_t after = page->place.keys[1], upto = 0;
 	int result = 0;
 
 	if (!entries.conversation || page->place.keys[2]) {
@@ -309,8 +355,7 @@ static int transfer_entries_step(cs_db *db, transfer_page *page, bool *ended_r)
 	if (result || !lowest)
 		return result;
 	after = lowest - 1;
-	if (!result)
-		result = transfer_cids(db, &entries, after);
+	result = transfer_cids_need(db, &entries, after, &upto);
 	if (!result)
 		result = sql_run(db,
 		                 db->driver->dialect == CS_DB_MYSQL
@@ -318,8 +363,7 @@ static int transfer_entries_step(cs_db *db, transfer_page *page, bool *ended_r)
 		                           " WHERE conversation = ? AND seq > ? AND seq <= ? ORDER BY seq"
 		                         : "SELECT seq, sender, kind, created, edited, body, NULL FROM message"
 		                           " WHERE conversation = ? AND seq > ? AND seq <= ? ORDER BY seq",
-		                 {sql_integer(entries.conversation), sql_integer(after),
-		                  sql_integer(after + transfer_rows_most)},
+		                 {sql_integer(entries.conversation), sql_integer(after), sql_integer(upto)},
 		                 transfer_entry_take, &entries);
 	return result;
 }
@@ -352,9 +396,11 @@ static int transfer_head(cs_db *db, transfer_page *page)
 int transfer_write(cs_db *db, transfer_page *page)
 {
 	transfer_page next;
+	transfer_cids own;
 	int result;
 
 	next.place = page->place;
+	next.cids = page->cids ? page->cids : &own;
 	if (next.place.part == 0)
 		result = transfer_head(db, &next);
 	else if (next.place.part <= transfer_tables.size())
@@ -367,6 +413,7 @@ int transfer_write(cs_db *db, transfer_page *page)
 		next.place = {next.place.part + 1, {0, 0, 0}};
 		next.more = next.place.part <= transfer_tables.size() + 1;
 	}
+	next.cids = page->cids;
 	*page = std::move(next);
 	return 0;
 }

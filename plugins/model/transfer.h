@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,8 +21,20 @@ struct transfer_place {
 	uint64_t keys[3] = {0, 0, 0}; /* of the last row */
 };
 
+/* The cids of entries of a conversation that an export has read. No index finds a cid by its seq in SQLite, so all of a
+ * conversation are read; whoever keeps these for the next page saves that. Bounded: of a large conversation it has the
+ * next part only. */
+struct transfer_cids {
+	uint64_t conversation = 0; /* 0: it has none */
+	uint64_t after = 0, upto = 0; /* it has those of the entries with after < seq <= upto */
+	std::map<uint64_t, std::string> by_seq;
+	size_t bytes = 0; /* about as much memory as it takes */
+	uint64_t reads = 0; /* how often the cids of a conversation were read */
+};
+
 struct transfer_page {
 	transfer_place place; /* in: the page begins behind it; out: its end */
+	transfer_cids *cids = nullptr; /* in: of the page before; out: for the next one. Null: they are not kept */
 
 	bool more = false; /* out: lines are left */
 	uint64_t count = 0; /* out: lines */

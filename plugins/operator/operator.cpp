@@ -158,6 +158,7 @@ static void operator_stop(void *state)
 	const std::unique_ptr<operator_plugin> p(static_cast<operator_plugin *>(state));
 
 	operator_backup_stop(p.get());
+	operator_export_stop(p.get());
 	operator_purge_stop(p.get());
 	operator_erase_stop(p.get());
 }

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <set>
 #include <string>
 #include <string_view>
@@ -16,6 +17,7 @@
 #include "../model/erasing.h"
 #include "../model/group_card.h"
 #include "../model/retention.h"
+#include "../model/transfer.h"
 #include "../model/users.h"
 #include "../shared/counted.h"
 #include "../shared/field.h"
@@ -58,6 +60,8 @@ struct operator_plugin {
 	operator_bans bans; /* worker 0 only */
 	struct operator_backup *backup = nullptr; /* that is being made; backup.cpp */
 	operator_backup_end backup_end; /* of the last one */
+	std::unique_ptr<transfer_cids> cids; /* of an export, from one page to the next; none while a page is read */
+	cs_timer *cids_timer = nullptr; /* then they are dropped */
 	const cs_mailbox *mailbox = nullptr;
 	void *mailbox_context = nullptr;
 	size_t changes = 0; /* of groups, under way through the mailbox */
@@ -150,6 +154,7 @@ int operator_on_check(void *state, const cs_frame *frame);
 
 int operator_on_export(void *state, const cs_frame *frame);
 int operator_on_import(void *state, const cs_frame *frame);
+void operator_export_stop(operator_plugin *p);
 
 /* ---- accounts.cpp */
 

@@ -18,12 +18,44 @@ static void operator_log_transfer(const plugin_context &c, cs_conn conn, const c
 
 /* ---- EXPORT */
 
+/* A large conversation may need much memory; who exports asks for the next page at once. */
+static constexpr int64_t operator_cids_kept = 30000; /* ms */
+
 struct operator_transfer_out {
 	plugin_context context;
 	cs_request request = {};
 	transfer_place place;
 	transfer_page page;
+	std::unique_ptr<transfer_cids> cids;
 };
+
+static void operator_cids_drop(void *state, void *)
+{
+	auto *p = static_cast<operator_plugin *>(state);
+
+	p->cids_timer = nullptr;
+	p->cids.reset();
+}
+
+/* The next page may need them. Of two exports at the same time one reads them itself. */
+static void operator_cids_keep(operator_plugin *p, std::unique_ptr<transfer_cids> cids, bool more)
+{
+	const plugin_context &c = p->context;
+
+	operator_export_stop(p);
+	if (!more || cids->by_seq.empty())
+		return;
+	p->cids = std::move(cids);
+	p->cids_timer = c.host->timer_add(c.self, operator_cids_kept, 0, operator_cids_drop, nullptr);
+}
+
+void operator_export_stop(operator_plugin *p)
+{
+	if (p->cids_timer)
+		p->context.host->timer_del(p->context.self, p->cids_timer);
+	p->cids_timer = nullptr;
+	p->cids.reset();
+}
 
 static int operator_transfer_out_run(cs_db *db, void *arg)
 {
@@ -31,14 +63,16 @@ static int operator_transfer_out_run(cs_db *db, void *arg)
 
 	e->page = {};
 	e->page.place = e->place;
+	e->page.cids = e->cids.get();
 	return transfer_write(db, &e->page);
 }
 
-static void operator_transfer_out_done(void *, cs_conn conn, int result, void *arg)
+static void operator_transfer_out_done(void *state, cs_conn conn, int result, void *arg)
 {
 	const std::unique_ptr<operator_transfer_out> e(static_cast<operator_transfer_out *>(arg));
 	const transfer_place &place = e->page.place;
 
+	operator_cids_keep(static_cast<operator_plugin *>(state), std::move(e->cids), !result && e->page.more);
 	if (result)
 		return operator_fail(e->context, conn, e->request, result);
 	std::string more = ",\"lines\":[" + e->page.lines + "]";
@@ -50,7 +84,8 @@ static void operator_transfer_out_done(void *, cs_conn conn, int result, void *a
 
 int operator_on_export(void *state, const cs_frame *frame)
 {
-	const plugin_context &c = static_cast<operator_plugin *>(state)->context;
+	auto *p = static_cast<operator_plugin *>(state);
+	const plugin_context &c = p->context;
 	auto e = std::make_unique<operator_transfer_out>();
 	std::vector<uint64_t> place;
 
@@ -62,6 +97,7 @@ int operator_on_export(void *state, const cs_frame *frame)
 	std::copy(place.begin() + 1, place.end(), e->place.keys);
 	if (!c.host->has(frame, "after"))
 		operator_log_transfer(c, frame->conn, "export");
+	e->cids = p->cids ? std::move(p->cids) : std::make_unique<transfer_cids>();
 	const int result = c.host->work(c.self, frame->conn, CS_WORK_READ, operator_transfer_out_run,
 	                                operator_transfer_out_done, e.get());
 	if (result)

@@ -214,6 +214,31 @@ static void a_conversation_is_listed_by_its_newest_message(void **state)
 	assert_int_equal(database_number(db, "SELECT said_week FROM conversation WHERE id = 2"), 1);
 }
 
+/* A page of a large conversation would read all its cids again. */
+static void the_cids_of_a_conversation_are_read_once_for_all_pages(void **state)
+{
+	cs_db *db = lines_db(state);
+	transfer_batch batch;
+	transfer_cids cids;
+	transfer_page page;
+	std::vector<std::string> lines;
+	std::string text;
+
+	for (int i = 4; i <= 3000; i++)
+		lines.push_back(check_format(R"({"kind":"entry","conversation":2,"seq":%d,"sender":%d,"type":0,)"
+		                             R"("created":5000,"body":"{\"msg\":\"%d\"}","cid":"c%d"})",
+		                             i, 10 + i % 3, i, 9000 - i));
+	assert_int_equal(lines_read(db, lines, &batch), 0);
+	page.cids = &cids;
+	do {
+		assert_int_equal(transfer_write(db, &page), 0);
+		text += (text.empty() || page.lines.empty() ? "" : ",") + page.lines;
+	} while (page.more);
+	assert_non_null(strstr(text.c_str(), joined(lines).c_str()));
+	assert_string_equal(text.c_str(), whole_export(db).c_str());
+	assert_int_equal(cids.reads, mariadb_wanted() ? 0 : 2);
+}
+
 #define STORE(name) cmocka_unit_test_setup_teardown(name, lines_set_up, lines_tear_down)
 
 int main(void)
@@ -225,6 +250,7 @@ int main(void)
 		STORE(what_a_process_has_taken_is_free_in_another_store),
 		STORE(lines_that_were_read_before_are_skipped),
 		STORE(more_bans_than_a_page_has_travel),
+		STORE(the_cids_of_a_conversation_are_read_once_for_all_pages),
 		STORE(an_account_of_another_system_needs_only_a_number_and_a_name),
 		STORE(what_is_no_frame_is_no_body),
 		STORE(keys_begin_with_1),
