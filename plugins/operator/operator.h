@@ -23,12 +23,13 @@
 #include "../shared/field.h"
 #include "bans.h"
 
-/* The removal of what was stored before a day, in all conversations. */
+/* The removal of what was stored before a day. */
 struct operator_purge {
 	cs_timer *timer = nullptr; /* of the next step */
 	bool working = false; /* a step is with the store */
 	bool running = false;
 	int64_t before = 0; /* ms; 0: there was none since the start of the server */
+	uint64_t group = 0; /* 0: in all conversations */
 	uint64_t after = 0; /* conversations up to this id were looked at */
 	bool all_looked = false;
 	std::vector<retention_old> old; /* the next one is the last */

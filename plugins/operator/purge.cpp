@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * PURGE: removes what was stored before a day, in all conversations, little by little beside the messages of people.
+ * PURGE: removes what was stored before a day, in all conversations or in one group, little by little beside the
+ * messages of people.
  *
  * It ends with the server: asked again, it begins at the first conversation, finds nothing in those that are done, and
  * goes on. Two nodes that do it at once remove the same entries. */
@@ -41,10 +42,13 @@ static void operator_purge_take(operator_purge *purge, operator_purge_work *work
 {
 	if (work->looks) {
 		purge->old = std::move(work->look.old);
+		if (purge->group)
+			std::erase_if(purge->old,
+			              [=](const retention_old &old) { return old.conversation != purge->group; });
 		std::reverse(purge->old.begin(), purge->old.end());
 		purge->conversations += purge->old.size();
 		purge->after = work->look.after;
-		purge->all_looked = !work->look.more;
+		purge->all_looked = purge->group || !work->look.more;
 		return;
 	}
 	purge->removed += work->purge.purged;
@@ -58,8 +62,9 @@ static void operator_purge_end(operator_plugin *p)
 
 	p->purge.running = false;
 	c.host->log(c.self, p->purge.failures ? CS_LOG_WARNING : CS_LOG_INFO,
-	            "a purge has ended before=%lld conversations=%llu entries=%llu failures=%llu",
-	            static_cast<long long>(p->purge.before), static_cast<unsigned long long>(p->purge.conversations),
+	            "a purge has ended before=%lld group=%llu conversations=%llu entries=%llu failures=%llu",
+	            static_cast<long long>(p->purge.before), static_cast<unsigned long long>(p->purge.group),
+	            static_cast<unsigned long long>(p->purge.conversations),
 	            static_cast<unsigned long long>(p->purge.removed),
 	            static_cast<unsigned long long>(p->purge.failures));
 }
@@ -113,8 +118,8 @@ static void operator_purge_step(void *state, void *)
 	work->begun = c.host->monotonic();
 	work->looks = p->purge.old.empty();
 	work->look.before = p->purge.before;
-	work->look.most = operator_purge_looks;
-	work->look.after = p->purge.after;
+	work->look.most = p->purge.group ? 1 : operator_purge_looks;
+	work->look.after = p->purge.group ? p->purge.group - 1 : p->purge.after;
 	work->purge.most = operator_purge_entries;
 	if (!work->looks) {
 		work->purge.conversation = p->purge.old.back().conversation;
@@ -142,24 +147,75 @@ void operator_purge_stop(operator_plugin *p)
 
 static std::string operator_purge_text(const operator_purge &purge)
 {
-	return ",\"before\":" + std::to_string(purge.before) + ",\"running\":" + (purge.running ? "true" : "false") +
+	return ",\"before\":" + std::to_string(purge.before) +
+	       (purge.group ? ",\"groupid\":" + std::to_string(purge.group) : "") +
+	       ",\"running\":" + (purge.running ? "true" : "false") +
 	       ",\"conversations\":" + std::to_string(purge.conversations) +
 	       ",\"entries\":" + std::to_string(purge.removed) + ",\"failures\":" + std::to_string(purge.failures);
 }
 
-static void operator_purge_begin(operator_plugin *p, const cs_frame *frame, int64_t before)
+static void operator_purge_begin(operator_plugin *p, const std::string &by, int64_t before, uint64_t group)
 {
 	const plugin_context &c = p->context;
-	cs_peer peer = {};
 
 	p->purge = {};
 	p->purge.before = before;
+	p->purge.group = group;
 	p->purge.running = true;
-	(void)c.host->peer(c.self, frame->conn, &peer); /* cannot fail: it sent this frame */
-	c.host->log(c.self, CS_LOG_INFO, "order verb=purge by=%s before=%lld", peer.text,
-	            static_cast<long long>(before));
-	c.host->audit(c.self, "order", "verb=purge peer=%s before=%lld", peer.text, static_cast<long long>(before));
+	c.host->log(c.self, CS_LOG_INFO, "order verb=purge by=%s before=%lld group=%llu", by.c_str(),
+	            static_cast<long long>(before), static_cast<unsigned long long>(group));
+	c.host->audit(c.self, "order", "verb=purge peer=%s before=%lld group=%llu", by.c_str(),
+	              static_cast<long long>(before), static_cast<unsigned long long>(group));
 	operator_purge_plan(p, 0);
+}
+
+/* The same order again is harmless. 0, or CS_REJECT after the request was refused. */
+static int operator_purge_order(operator_plugin *p, cs_conn conn, const cs_request &request, int64_t before,
+                                uint64_t group)
+{
+	const plugin_context &c = p->context;
+
+	if (p->purge.running && (before != p->purge.before || group != p->purge.group))
+		return c.host->refuse(c.self, conn, &request, CS_ERRNO_BUSY, "another purge is under way");
+	if (!p->purge.running)
+		operator_purge_begin(p, operator_peer(c, conn), before, group);
+	return 0;
+}
+
+static int operator_purge_read_group(cs_db *db, void *arg)
+{
+	auto *order = static_cast<operator_group_order *>(arg);
+
+	return group_card_read(db, order->named, &order->card);
+}
+
+static void operator_purge_group_was_read(void *state, cs_conn conn, int result, void *arg)
+{
+	auto *p = static_cast<operator_plugin *>(state);
+	const std::unique_ptr<operator_group_order> order(static_cast<operator_group_order *>(arg));
+	const plugin_context &c = p->context;
+
+	if (result)
+		return operator_fail_group(*order, result);
+	if (operator_purge_order(p, conn, order->request, order->ms, order->card.id) == 0)
+		c.host->answer(c.self, conn, &order->request, operator_purge_text(p->purge).c_str());
+	(void)c.host->finish(c.self, conn);
+}
+
+static int operator_purge_find_group(operator_plugin *p, const cs_frame *frame, int64_t before)
+{
+	const plugin_context &c = p->context;
+	auto order = std::make_unique<operator_group_order>(p, frame);
+
+	order->ms = before;
+	if (const int result = operator_get_group(c, frame, &order->named))
+		return result;
+	const int result = c.host->work(c.self, frame->conn, CS_WORK_READ, operator_purge_read_group,
+	                                operator_purge_group_was_read, order.get());
+	if (result)
+		return c.host->refuse_result(c.self, frame->conn, &frame->request, result);
+	(void)order.release(); /* operator_purge_group_was_read owns it now */
+	return CS_PENDING;
 }
 
 int operator_on_purge(void *state, const cs_frame *frame)
@@ -174,13 +230,12 @@ int operator_on_purge(void *state, const cs_frame *frame)
 	if (!result && before > c.host->now())
 		result = c.host->refuse(c.self, frame->conn, &frame->request, CS_ERRNO_BAD_FRAME,
 		                        "before must not be in the future");
-	if (!result && before && p->purge.running && before != p->purge.before)
-		result = c.host->refuse(c.self, frame->conn, &frame->request, CS_ERRNO_BUSY,
-		                        "another purge is under way");
+	if (!result && before && (c.host->has(frame, "groupid") || c.host->has(frame, "groupname")))
+		return operator_purge_find_group(p, frame, before);
+	if (!result && before)
+		result = operator_purge_order(p, frame->conn, frame->request, before, 0);
 	if (result)
 		return result;
-	if (before && !p->purge.running)
-		operator_purge_begin(p, frame, before);
 	c.host->answer(c.self, frame->conn, &frame->request, operator_purge_text(p->purge).c_str());
 	return CS_DONE;
 }

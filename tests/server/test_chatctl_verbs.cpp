@@ -211,6 +211,7 @@ static void verbs_about_the_store(void **state)
 	shows(s, "purge status", "nothing was purged since the start of the server\n");
 	is_document(s, "purge before 2020-01-01 yes", 0, "\"before\":1577836800000");
 	assert_int_equal(run(s, "purge before 2999-01-01 yes").status, 1);
+	is_refused(s, "purge before 2020-01-01 nothing yes", "no such group");
 }
 
 /* A head for each subject; and nothing is cut on a terminal of 80 columns. */

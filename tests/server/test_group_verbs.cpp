@@ -216,6 +216,35 @@ static void a_purge_removes_what_is_older_in_all_conversations(void **state)
 	}
 }
 
+static void a_purge_of_one_group_leaves_the_others_as_they_are(void **state)
+{
+	auto *s = static_cast<test_server *>(*state);
+	test_client *o = operator_open(s), *ann = client_enter(s, "ann");
+	const int64_t bob = client_absent(s, "bob"), first = client_create_group(ann, client_new_name("g")),
+		      second = client_create_group(ann, client_new_name("g"));
+	test_frame status;
+
+	for (int i = 1; i <= 60; i++)
+		for (const int64_t group : {first, second})
+			client_group_chat_safely(ann, group, "old");
+	client_chat_safely(ann, bob, "old");
+	check_sleep_ms(5);
+	const int64_t now = std::chrono::duration_cast<std::chrono::milliseconds>(
+				    std::chrono::system_clock::now().time_since_epoch())
+	                            .count();
+	(void)CLIENT_ASK(o, CS_ERRNO_NO_SUCH_GROUP, R"({"msgid":950,"before":%lld,"groupname":"none")", (wide)now);
+	(void)CLIENT_ASK(o, 0, R"({"msgid":950,"before":%lld,"groupid":%lld)", (wide)now, (wide)second);
+	check_wait("the end of the purge", [&] {
+		status = CLIENT_ASK(o, 0, R"({"msgid":950)");
+		return json_matches(status.json.get(), R"({"running":false})");
+	});
+	assert_int_equal(json_integer(status.json.get(), "groupid"), second);
+	assert_true(json_matches(status.json.get(), R"({"conversations":1,"entries":61,"failures":0})"));
+	assert_true(json_matches(order(o, CS_MSGID_GROUP_SHOW, first).json.get(), R"({"first":1,"last":61})"));
+	assert_true(json_matches(order(o, CS_MSGID_GROUP_SHOW, second).json.get(), R"({"last":61})"));
+	assert_int_equal(client_group_chat_safely(ann, second, "next"), 62);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -228,6 +257,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_log_of_a_group_is_kept_as_an_operator_says, set_up,
 	                                        test_server_teardown),
 		cmocka_unit_test_setup_teardown(a_purge_removes_what_is_older_in_all_conversations, set_up,
+	                                        test_server_teardown),
+		cmocka_unit_test_setup_teardown(a_purge_of_one_group_leaves_the_others_as_they_are, set_up,
 	                                        test_server_teardown),
 	};
 

@@ -21,7 +21,7 @@ static bool chatctl_read_day(const chatctl_words &words, cJSON *request)
 	if (!end || *end || seconds <= 0 || day.tm_mday != read.tm_mday)
 		return chatctl_mistake("the day is YYYY-MM-DD", words[0]);
 	(void)cJSON_AddNumberToObject(request, "before", static_cast<double>(seconds) * 1000);
-	return true;
+	return words.size() < 2 || chatctl_add_group(request, words[1]);
 }
 
 static std::string chatctl_purge_day(const cJSON *purge)
@@ -38,21 +38,29 @@ static std::string chatctl_purge_day(const cJSON *purge)
 static enum chatctl_status chatctl_ask_purge(const struct chatctl_options *, struct chatctl_wire *, cJSON *request,
                                              std::string *question_r)
 {
-	*question_r = "Remove what was stored before " + chatctl_purge_day(request) +
-	              " (UTC) from all conversations, also of groups that keep their log forever?";
+	const std::string name = chatctl_text(request, "groupname");
+	const int64_t group = chatctl_number(request, "groupid");
+	std::string where = "all conversations, also of groups that keep their log forever";
+
+	if (group)
+		where = "group " + std::to_string(group);
+	else if (!name.empty())
+		where = "group \"" + name + "\"";
+	*question_r = "Remove what was stored before " + chatctl_purge_day(request) + " (UTC) from " + where + "?";
 	return CHATCTL_DONE;
 }
 
 static void chatctl_show_purge(const cJSON *answer, bool)
 {
-	const int64_t failures = chatctl_number(answer, "failures");
+	const int64_t failures = chatctl_number(answer, "failures"), group = chatctl_number(answer, "groupid");
+	const std::string where = group ? " in group " + std::to_string(group) : "";
 
 	if (!chatctl_number(answer, "before")) {
 		(void)puts("nothing was purged since the start of the server");
 		return;
 	}
-	(void)printf("purge of what was stored before %s (UTC): %s, %lld entries of %lld conversations\n",
-	             chatctl_purge_day(answer).c_str(), chatctl_flag(answer, "running") ? "under way" : "it has ended",
+	(void)printf("purge of what was stored before %s (UTC)%s: %s, %lld entries of %lld conversations\n",
+	             chatctl_purge_day(answer).c_str(), where.c_str(), chatctl_flag(answer, "running") ? "under way" : "it has ended",
 	             static_cast<long long>(chatctl_number(answer, "entries")),
 	             static_cast<long long>(chatctl_number(answer, "conversations")));
 	if (failures)
@@ -61,7 +69,7 @@ static void chatctl_show_purge(const cJSON *answer, bool)
 }
 
 const struct chatctl_verb chatctl_purge_verbs[] = {
-	{"purge before", "DATE [yes]", "remove what was stored before YYYY-MM-DD", CS_MSGID_PURGE, 1, 1,
+	{"purge before", "DATE [GROUP] [yes]", "remove what was stored before YYYY-MM-DD", CS_MSGID_PURGE, 1, 2,
          chatctl_read_day, chatctl_show_purge, nullptr, nullptr, false, false, chatctl_ask_purge},
 	{"purge status", "", "how far that has come", CS_MSGID_PURGE, 0, 0, nullptr, chatctl_show_purge},
 	{},
