@@ -415,4 +415,5 @@ const struct cs_host host_table = {
 	.may_claim = host_may_claim,
 	.read_network = host_read_network,
 	.ban = host_ban,
+	.ask_erase = host_ask_erase,
 };

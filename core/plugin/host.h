@@ -20,5 +20,6 @@ struct cs_watch *host_watch(struct cs_self *self, int fd, unsigned events, cs_wa
 void host_unwatch(struct cs_self *self, struct cs_watch *watch);
 int host_adopt(struct cs_self *self, int fd, const char *peer, unsigned flags, cs_conn *conn_r);
 int host_post(struct cs_self *self, cs_post_fn *fn, void *arg);
+int host_ask_erase(struct cs_self *self, struct cs_erasing *erasing, cs_done_fn *done, void *arg);
 
 #endif

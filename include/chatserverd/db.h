@@ -5,8 +5,8 @@
  * cs_db_driver. One connection is used by one thread at a time; different threads may use different connections at the
  * same time.
  *
- * A plugin that is no adapter gets a connection in its functions for cs_host.work and cs_host.batch, on a store thread,
- * for the time of the call:
+ * A plugin that is no adapter gets a connection in its functions for cs_host.work and cs_host.batch, and in `erase` of
+ * cs_plugin, on a store thread, for the time of the call:
  *
  *   const struct cs_db_value values[] = {{CS_DB_INTEGER, 17, NULL, 0}, {CS_DB_TEXT, 0, text, size}};
  *   int result = db->driver->query(db, "INSERT INTO NAME_table (id, text) VALUES (?, ?)", values, 2, NULL, NULL);

@@ -247,6 +247,16 @@ struct cs_peer {
 	uint64_t spare[4]; /* 0; for values that the server adds later */
 };
 
+/* What ask_erase() asks the plugins, and how that went. It belongs to the caller and must live until done. */
+struct cs_erasing {
+	cs_account account;
+	size_t most; /* rows that a plugin removes in one call, above 0; see cs_plugin.erase */
+	/* Set before done is called. */
+	int more; /* 1: a plugin has removed so many rows and has others: ask again */
+	char plugin[36]; /* the first one that failed, NUL-terminated; "": none has */
+	uint32_t spare[2]; /* 0; else CS_EINVAL */
+};
+
 /* A network of clients: its range of the numbers of cs_peer.network, and the one text that it has: 192.0.2.1,
  * 192.0.2.0/24, 2001:db8::/64. */
 struct cs_network {
@@ -525,6 +535,15 @@ struct cs_host {
 	 * are closed soon. The list is copied, replaces the former one, and stays when the plugin is replaced. It is
 	 * the node's: one instance of one plugin should call this. Networks of read_network. */
 	void (*ban)(struct cs_self *self, const struct cs_network *networks, size_t count);
+
+	/* ---- erasing an account */
+	/* Calls `erase` of each plugin in force that has it, one after the other, each in a transaction of its own: for
+	 * who erases accounts. Where one fails, what it changed is undone, and the others are asked all the same. The
+	 * result for done is 0: nothing is left, or erasing->more is 1. Else it is that of the first plugin that
+	 * failed, which erasing->plugin names: a CS_E that `erase` returned, or a result as for work(); CS_ENOSTORE
+	 * also means that a statement of the plugin is wrong. Without a name there it is CS_EBUSY, CS_ENOSTORE or
+	 * CS_ECANCELED, as work() answers them. 0; CS_EINVAL: account, most or a spare member is not allowed. */
+	int (*ask_erase)(struct cs_self *self, struct cs_erasing *erasing, cs_done_fn *done, void *arg);
 };
 
 /* A service that a plugin offers to others. Its context is the state of the provider's instance on the same worker. The
@@ -611,6 +630,20 @@ struct cs_plugin {
 	 * `uses` can be loaded or replaced while the server runs only if it has this, even if that always answers 0.
 	 * NULL: nothing. */
 	int (*busy)(void *state);
+
+	/* An account is erased for ever (chatctl account erase): removes what the plugin's own tables keep about it, at
+	 * most about so many rows, so that others who write need not wait. What it said, its name, devices and contacts
+	 * are gone by then, and nobody can log in as it; its row stays, and so its number, which is never given again.
+	 * Since its erasing was ordered, the row's `locked` is 2, and at last 3: then add no rows for it.
+	 *
+	 * It runs as a cs_work_fn of CS_WORK_WRITE does, in a transaction of its own, and belongs to no instance: so it
+	 * changes only the database. It may be called again at any time, also when it has removed all. 0: nothing is
+	 * left; above 0: call it again for the rest; below 0: an enum cs_db_result of a call, or a CS_E of its own, and
+	 * what it has changed is undone. The server asks again, after longer and longer pauses, until the answer is 0:
+	 * the erasing does not end before, and the log names the plugin. The node that erases asks the plugins in force
+	 * there, so all nodes of a cluster should have the same. A plugin that is loaded only after the end of an
+	 * erasing is not told of it. NULL: the plugin keeps nothing about accounts. [store thread] */
+	int (*erase)(struct cs_db *db, cs_account account, size_t most);
 };
 
 /* The beginning of each plugin: const struct cs_plugin cs_plugin = {CS_PLUGIN_HEAD, .name = "shout", ...}; */

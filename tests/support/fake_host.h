@@ -35,11 +35,11 @@ struct fake_self;
 struct fake_call {
 	std::string
 		what; /* "answer" "refuse" "send" "finish" "resume" "close" "silence" "charge" "claim" "logout" "release" "presence"
-	                        * "adopt" "work read" "work write" "work hash" "batch" "route" "route all"
+	                        * "adopt" "work read" "work write" "work hash" "batch" "route" "route all" "ask erase"
 	                        * what the host does by itself: "kick"
 	                        * and what fake services add: "attach" "begin" ... */
 	cs_conn conn = 0;
-	cs_account account = 0; /* claim, release, route, kick */
+	cs_account account = 0; /* claim, release, route, kick, ask erase */
 	int64_t number = 0; /* refuse: the errno; silence: ms; batch: the key; send: the position; claim: the
 	                     * generation; presence: how many; route all: the topic; charge: the
 	                     * cost */

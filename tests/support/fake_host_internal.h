@@ -89,6 +89,8 @@ void fake_adopted_write(fake_conn *conn, const std::string &frame);
 /* The connection has ended. */
 void fake_adopted_end(fake_conn *conn);
 int fake_adopted_make(fake_self *self, int fd, const char *peer, unsigned flags, cs_conn *conn_r);
+/* ask_erase of the table. */
+int fake_erase_ask(cs_self *self, cs_erasing *erasing, cs_done_fn *done, void *arg);
 /* Frames that came while the connection was pending. */
 void fake_conn_run_waiting(fake_host *host, fake_conn *conn);
 /* One hold less. */

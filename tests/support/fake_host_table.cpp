@@ -503,4 +503,5 @@ void fake_table_fill(cs_host *table)
 	table->may_claim = table_may_claim;
 	table->read_network = table_read_network;
 	table->ban = table_ban;
+	table->ask_erase = fake_erase_ask;
 }

@@ -164,6 +164,9 @@ static void player_stop(void *state)
 		owner->stop();
 }
 
+static int brewer_erase(struct cs_db *db, cs_account account, size_t most);
+static int player_erase(struct cs_db *db, cs_account account, size_t most);
+
 static const struct cs_route player_routes[] = {
 	{PLAYER_PLAY, "play", player_play, 0, 1},
 	{PLAYER_LOGIN, "login", player_login, 0, 1},
@@ -176,7 +179,8 @@ static const char *const player_words[] = {"signal", "tea", nullptr};
 static const struct cs_plugin player_plugin = {
 	CS_PLUGIN_HEAD,          .name = "player",          .version = "1",          .routes = player_routes,
 	.hooks = player_hooks,   .want = player_words,      .start = player_start,   .opened = player_opened,
-	.closed = player_closed, .written = player_written, .routed = player_routed, .stop = player_stop};
+	.closed = player_closed, .written = player_written, .routed = player_routed, .stop = player_stop,
+	.erase = player_erase};
 
 /* Started before the player. Its state is brewer_table. */
 static const int brewer_table = 7;
@@ -193,8 +197,8 @@ static const char *const brewer_words[] = {"signal", "typing", nullptr};
 static const struct cs_service brewer_services[] = {
 	{"brew", 1, &player_plugin}, {"brewing", 2, &brewer_table}, {nullptr, 0, nullptr}};
 static const struct cs_plugin brewer_plugin = {
-	CS_PLUGIN_HEAD,       .name = "brewer",      .version = "1",     .provides = brewer_services,
-	.want = brewer_words, .start = brewer_start, .stop = brewer_stop};
+	CS_PLUGIN_HEAD,       .name = "brewer",      .version = "1",      .provides = brewer_services,
+	.want = brewer_words, .start = brewer_start, .stop = brewer_stop, .erase = brewer_erase};
 
 /* ---- the two hosts */
 
@@ -1043,6 +1047,99 @@ static void items_are_committed_and_done_once_whatever_their_batch_needs(void **
 	world_expect(w, "run careful committed done:0 ");
 }
 
+/* What `erase` of the two plugins does; they are asked on a store thread. */
+struct erasers {
+	std::function<int(struct cs_db *db)> brewer, player;
+	std::string asked; /* who, and about which account */
+};
+
+static std::unique_ptr<struct erasers> erasers_now;
+
+static int brewer_erase(struct cs_db *db, cs_account account, size_t most)
+{
+	erasers_now->asked += check_format("brewer:%llu,%zu ", static_cast<unsigned long long>(account), most);
+	return erasers_now->brewer(db);
+}
+
+static int player_erase(struct cs_db *db, cs_account account, size_t most)
+{
+	erasers_now->asked += check_format("player:%llu,%zu ", static_cast<unsigned long long>(account), most);
+	return erasers_now->player(db);
+}
+
+static void world_ask_erase(struct world *w, struct cs_erasing *erasing, const char *trace, const char *plugin,
+                            int more)
+{
+	assert_int_equal(w->host->ask_erase(w->self, erasing, store_done, nullptr), 0);
+	world_expect(w, "");
+	world_wait(w, [w] { return !w->p->trace.empty(); });
+	world_expect(w, trace);
+	assert_string_equal(erasing->plugin, plugin);
+	assert_int_equal(erasing->more, more);
+}
+
+static std::function<int(struct cs_db *)> insert_and_return(int number, int result)
+{
+	return [=](struct cs_db *db) {
+		const int failed = database_run(db, "INSERT INTO t VALUES (" + std::to_string(number) + ")");
+
+		return failed ? failed : result;
+	};
+}
+
+static void each_plugin_is_asked_to_erase_in_a_transaction_of_its_own(void **state)
+{
+	struct world *w = world_of(state);
+	struct cs_erasing erasing = {.account = 7, .most = 9, .more = 5, .plugin = "nobody", .spare = {}};
+
+	erasers_now = std::make_unique<struct erasers>();
+	world_work(w, CS_WORK_WRITE, store_make, 0, "done:0 ");
+	erasers_now->brewer = insert_and_return(1, 0);
+	erasers_now->player = insert_and_return(2, 0);
+	world_ask_erase(w, &erasing, "done:0 ", "", 0);
+	assert_string_equal(erasers_now->asked.c_str(), "brewer:7,9 player:7,9 ");
+	world_work(w, CS_WORK_READ, store_count, 0, "done:102 ");
+
+	erasers_now->player = insert_and_return(3, 1);
+	erasers_now->brewer = insert_and_return(4, 0);
+	world_ask_erase(w, &erasing, "done:0 ", "", 1);
+	world_work(w, CS_WORK_READ, store_count, 0, "done:104 ");
+
+	/* The one that fails is named, and does not keep the other from it. */
+	erasers_now->brewer = insert_and_return(5, CS_EINVAL);
+	erasers_now->player = insert_and_return(6, 0);
+	world_ask_erase(w, &erasing, check_format("done:%d ", CS_EINVAL).c_str(), "brewer", 0);
+	world_work(w, CS_WORK_READ, store_count, 0, "done:105 ");
+	erasers_now->brewer = insert_and_return(6, 0);
+	erasers_now->player = [](struct cs_db *db) {
+		return database_run(db, "INSERT INTO nowhere VALUES (1)");
+	};
+	world_ask_erase(w, &erasing, check_format("done:%d ", CS_DB_DUPLICATE).c_str(), "brewer", 0);
+	erasers_now->brewer = insert_and_return(7, 1);
+	world_ask_erase(w, &erasing, check_format("done:%d ", CS_ENOSTORE).c_str(), "player", 1);
+	world_work(w, CS_WORK_READ, store_count, 0, "done:106 ");
+	erasers_now.reset();
+}
+
+static void who_asks_to_erase_nobody_or_nothing_is_refused(void **state)
+{
+	const struct world *w = world_of(state);
+	struct cs_erasing nobody = {.account = 0, .most = 1, .more = 0, .plugin = "", .spare = {}},
+			  nothing = {.account = 1, .most = 0, .more = 0, .plugin = "", .spare = {}},
+			  spare = {.account = 1, .most = 1, .more = 0, .plugin = "", .spare = {0, 1}};
+
+	for (struct cs_erasing *wrong : {&nobody, &nothing, &spare})
+		assert_int_equal(w->host->ask_erase(w->self, wrong, store_done, nullptr), CS_EINVAL);
+}
+
+static void without_a_database_nothing_is_erased(void **state)
+{
+	struct world *w = world_of(state);
+	struct cs_erasing erasing = {.account = 7, .most = 9, .more = 0, .plugin = "", .spare = {}};
+
+	world_ask_erase(w, &erasing, check_format("done:%d ", CS_ENOSTORE).c_str(), "", 0);
+}
+
 static void without_a_database_only_hashing_works(void **state)
 {
 	static const struct cs_batch batch = {"test", batch_run, nullptr, batch_done, {}};
@@ -1671,6 +1768,8 @@ static void what_was_sent_before_the_end_of_an_adopted_connection_can_be_read(vo
 		X(works_are_done_with_the_result_of_their_function, host##_whole),                                     \
 		X(hashing_of_a_connection_that_has_ended_is_not_begun, host##_whole),                                  \
 		X(items_are_committed_and_done_once_whatever_their_batch_needs, host##_whole),                         \
+		X(each_plugin_is_asked_to_erase_in_a_transaction_of_its_own, host##_whole),                            \
+		X(who_asks_to_erase_nobody_or_nothing_is_refused, host##_whole),                                       \
 		X(clocks_do_not_go_back, host##_whole),                                                                \
 		X(timers_are_called_once_or_until_they_are_deleted, host##_whole),                                     \
 		X(a_descriptor_is_watched_until_it_is_given_up, host##_whole),                                         \
@@ -1694,6 +1793,7 @@ static void what_was_sent_before_the_end_of_an_adopted_connection_can_be_read(vo
 		X(what_an_adopted_connection_says_goes_on_when_its_claim_has_failed, host##_whole),                    \
 		X(an_adopted_connection_ends_with_the_other_end_after_what_that_has_said, host##_whole),               \
 		X(what_was_sent_before_the_end_of_an_adopted_connection_can_be_read, host##_whole),                    \
+		X(without_a_database_nothing_is_erased, host##_alone),                                                 \
 		X(without_a_database_only_hashing_works, host##_alone)
 
 int main(void)
