@@ -216,7 +216,7 @@ unwanted = $(if $(db_mysql_SKIP),mysql) $(if $(bus_redis_SKIP),redis) $(if $(cha
 	$(if $(tls_openssl_SKIP)$(websocket_SKIP),haproxy_web) $(if $(tls_openssl_SKIP)$(websocket_SKIP)$(bus_redis_SKIP),prometheus)
 test_binaries = $(patsubst %.cpp,$(BUILD)/%,$(foreach t,$(test_sources),$(if $(strip $(foreach u,$(unwanted),$(findstring $(u),$(t)))),,$(t))))
 mysql_suite = $(addprefix unit/test_,db db_migrate model model_append model_check model_contacts model_devices model_edits model_erasing model_follow model_groups model_history \
-	model_inbox model_news model_register_invites model_retention model_tokens model_transfer) $(addprefix server/test_,accounts backup cid conversations crash edit followers group_roles groups history invites limits load login offline operate people \
+	model_inbox model_news model_register_invites model_retention model_tokens model_transfer) $(addprefix server/test_,accounts backup cid conversations crash edit erasing followers group_roles groups history invites limits load login offline operate people \
 	post presence refusals reminders requests retention set_password stop store_verbs trouble)
 # The tests of the protocol run once more over each other transport; see tests/support/transport.h. These do not:
 # clients and a bench that are programs of their own;
@@ -228,7 +228,7 @@ transport_others += addresses slow_readers
 # the process, its start, its pages and its memory;
 transport_others += accounts admin bans control control_attack drain followers group_verbs idle_memory inherit invites logs operate prometheus replace_ours replace_plugin replace_refused sink slow_start watchdog watchdog_mysql
 # the store and its files;
-transport_others += backup erased mysql retention store_copies store_lock store_verbs
+transport_others += backup erased erasing mysql retention store_copies store_lock store_verbs
 # its own transport;
 transport_others += push
 # the bus.

@@ -397,10 +397,9 @@ static int erasing_end(cs_db *db, erasing_step *step)
 
 /* ---- a step */
 
-/* The row is locked from now on to the end of the transaction. */
-static int erasing_take_lease(cs_db *db, const erasing_step &step)
+/* The row is locked from now on to the end of the transaction. next: another lease than that of the step. */
+static int erasing_take_lease(cs_db *db, const erasing_step &step, int64_t next)
 {
-	const int64_t next = erasing_lease_of(step);
 	const int result = sql_run(db, "UPDATE erasing SET lease = ? WHERE account = ? AND lease = ?",
 	                           {sql_integer(static_cast<uint64_t>(next)), sql_integer(step.row.account),
 	                            sql_integer(static_cast<uint64_t>(step.row.lease))});
@@ -412,7 +411,7 @@ static int erasing_take_lease(cs_db *db, const erasing_step &step)
 
 int erasing_put_by(cs_db *db, const erasing_step &step)
 {
-	return erasing_take_lease(db, step);
+	return erasing_take_lease(db, step, step.until == step.row.lease ? step.until + 1 : step.until);
 }
 
 struct erasing_state {
@@ -444,7 +443,8 @@ static int erasing_go_on(cs_db *db, erasing_step *step)
 		               {sql_integer(state.at.conversation), sql_integer(state.at.seq), account});
 	if (!result)
 		result = erasing_clean(db, step->row.account, step->most, &more);
-	return result || more ? result : erasing_end(db, step);
+	step->rests = !result && !more && !step->plugins_asked;
+	return result || more || step->rests ? result : erasing_end(db, step);
 }
 
 /* The lease is the caller's only when the transaction is committed: until then it may run again. */
@@ -452,8 +452,8 @@ int erasing_run(cs_db *db, erasing_step *step)
 {
 	step->group = step->heir = 0;
 	step->blanked = 0;
-	step->ended = false;
-	int result = erasing_take_lease(db, *step);
+	step->rests = step->ended = false;
+	int result = erasing_take_lease(db, *step, erasing_lease_of(*step));
 	if (!result)
 		result = erasing_find_group(db, step);
 	return result || step->group ? result : erasing_go_on(db, step);

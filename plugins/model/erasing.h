@@ -36,11 +36,13 @@ struct erasing_step {
 	int64_t until = 0; /* ms; the next lease; little more if the last one was not below it */
 	size_t most = 0; /* entries to look at, above 0 */
 	size_t most_own = 0; /* entries of the account to blank, above 0 */
+	bool plugins_asked = false; /* they keep nothing about it any more; without this the erasing does not end */
 
 	/* Out. */
 	uint64_t group = 0; /* the account must leave it by an entry of its log; nothing else was done */
 	uint64_t heir = 0; /* who gets the group first: the oldest admin, else the oldest member; 0: nobody */
 	size_t blanked = 0;
+	bool rests = false; /* all is done but what plugins keep about it */
 	bool ended = false; /* all is done */
 };
 
@@ -54,7 +56,8 @@ static inline int64_t erasing_lease_of(const erasing_step &step)
  * Writer. */
 [[nodiscard]] int erasing_run(cs_db *db, erasing_step *step);
 
-/* Sets only the lease: until then the other accounts come first. MODEL_NONE as above. Writer. */
+/* Sets only the lease, to `until`, also if that is sooner: the other accounts come first. MODEL_NONE as above.
+ * Writer. */
 [[nodiscard]] int erasing_put_by(cs_db *db, const erasing_step &step);
 
 /* The frame of an entry as it is stored afterwards: what says who sent it when and where, and what it changed; `msg`

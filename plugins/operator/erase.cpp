@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * ACCOUNT_ERASE, and the work behind it: the first worker of a node takes one account after the other, in short steps
- * with pauses. In a cluster the nodes share the work by leases; one that ends is replaced by another. */
+ * with pauses. At last the plugins remove what they keep about it. In a cluster the nodes share the work by leases; one
+ * that ends is replaced by another. An account that cannot be erased now waits for the end of a lease, and nobody waits
+ * for it. */
 #include <algorithm>
 #include <memory>
 #include <string>
@@ -16,14 +18,17 @@ static constexpr size_t operator_erase_most_own = 200; /* entries that a step bl
 static constexpr int64_t operator_erase_lease = 5000; /* ms; longer than a step and its pause take */
 /* A step is followed by a pause of at least so long, and of so many times the time that the step took. */
 static constexpr int64_t operator_erase_pause = 10, operator_erase_pause_times = 4; /* ms */
-static constexpr int64_t operator_erase_again = 2000; /* ms, after a failure */
-static constexpr unsigned operator_erase_tries = 3; /* to leave a group; then the other accounts come first */
-static constexpr int64_t operator_erase_later = 600000; /* ms, until such an account is taken again */
+static constexpr size_t operator_erase_most_rows = 200; /* that a plugin removes in a step */
+static constexpr int64_t operator_erase_again = 2000; /* ms, when the store cannot do it now */
+/* An account whose erasing has failed is tried again after a pause, and each further pause is twice as long. */
+static constexpr int64_t operator_erase_first_pause = 500, operator_erase_longest_pause = 600000; /* ms */
+static constexpr unsigned operator_erase_most_doublings = 11;
+static constexpr unsigned operator_erase_tries = 3; /* then it is logged */
 static constexpr int64_t operator_erase_rest = 3000; /* ms, until it is looked for accounts again */
 
 static void operator_erase_look(void *state, void *);
 static void operator_erase_step(void *state, void *);
-static void operator_erase_put_by(operator_plugin *p, uint64_t group);
+static void operator_erase_put_by(operator_plugin *p, const operator_erase_trouble &trouble, int result);
 
 static void operator_erase_plan(operator_plugin *p, int64_t ms, cs_timer_fn *fn)
 {
@@ -40,6 +45,15 @@ static void operator_erase_put_off(operator_plugin *p, const char *what, int res
 	p->context.host->log(p->context.self, CS_LOG_DEBUG, "erasing is put off step=%s account=%llu result=%d", what,
 	                     static_cast<unsigned long long>(p->erase.row.account), result);
 	operator_erase_plan(p, operator_erase_again, fn);
+}
+
+/* What has failed before is done. */
+static void operator_erase_has_done(operator_plugin *p, operator_erase_part part)
+{
+	const auto found = p->erase.troubles.find(p->erase.row.account);
+
+	if (found != p->erase.troubles.end() && found->second.part == part)
+		p->erase.troubles.erase(found);
 }
 
 /* ---- the sessions of the account */
@@ -115,12 +129,9 @@ static void operator_erase_has_left(void *arg, int result, uint64_t, const cs_ef
 	p->erase.working = false;
 	if (result == CS_ECANCELED)
 		return;
-	p->erase.tries += result && result != CS_ENOSTORE && result != CS_EUNKNOWN;
-	if (result && p->erase.tries >= operator_erase_tries)
-		return operator_erase_put_by(p, leaving->group);
 	if (result)
-		return operator_erase_put_off(p, "group", result, operator_erase_step);
-	p->erase.tries = 0;
+		return operator_erase_put_by(p, {OPERATOR_ERASE_GROUP, leaving->group, ""}, result);
+	operator_erase_has_done(p, OPERATOR_ERASE_GROUP);
 	operator_erase_audit(*leaving);
 	operator_erase_plan(p, operator_erase_pause, operator_erase_step);
 }
@@ -145,10 +156,57 @@ static int operator_erase_begin_leaving(operator_plugin *p, uint64_t account, ui
 	return result;
 }
 
+/* ---- what plugins keep about the account */
+
+struct operator_erase_question {
+	cs_erasing erasing = {};
+	int64_t begun = 0; /* ms, monotonic */
+};
+
+static int64_t operator_erase_pause_after(const operator_plugin *p, int64_t begun)
+{
+	const int64_t took = p->context.host->monotonic() - begun;
+
+	return std::max(operator_erase_pause, took * operator_erase_pause_times);
+}
+
+static void operator_erase_were_asked(void *state, cs_conn, int result, void *arg)
+{
+	operator_plugin *p = static_cast<operator_plugin *>(state);
+	const std::unique_ptr<operator_erase_question> question(static_cast<operator_erase_question *>(arg));
+	const char *plugin = question->erasing.plugin;
+
+	p->erase.working = false;
+	if (result == CS_ECANCELED)
+		return;
+	if (result && !*plugin)
+		return operator_erase_put_off(p, "plugins", result, operator_erase_step);
+	if (result)
+		return operator_erase_put_by(p, {OPERATOR_ERASE_PLUGIN, 0, plugin}, result);
+	p->erase.plugins_asked = !question->erasing.more;
+	operator_erase_plan(p, operator_erase_pause_after(p, question->begun), operator_erase_step);
+}
+
+static void operator_erase_ask(operator_plugin *p, uint64_t account)
+{
+	const plugin_context &c = p->context;
+	auto question = std::make_unique<operator_erase_question>();
+
+	question->erasing.account = account;
+	question->erasing.most = operator_erase_most_rows;
+	question->begun = c.host->monotonic();
+	if (const int result = c.host->ask_erase(c.self, &question->erasing, operator_erase_were_asked, question.get()))
+		return operator_erase_put_off(p, "plugins", result, operator_erase_step);
+	p->erase.working = true;
+	(void)question.release(); /* operator_erase_were_asked owns it now */
+}
+
 /* ---- a step */
 
 struct operator_erase_work {
 	erasing_step step;
+	operator_erase_trouble trouble; /* why it is put by */
+	int result = 0; /* of that */
 	int64_t begun = 0; /* ms, monotonic */
 };
 
@@ -165,31 +223,42 @@ static void operator_erase_ended(operator_plugin *p)
 
 	c.host->log(c.self, CS_LOG_INFO, "account erased account=%llu entries=%llu", account, entries);
 	c.host->audit(c.self, "account_erased", "account=%llu entries=%llu", account, entries);
-	p->erase.put_by.erase(p->erase.row.account);
+	p->erase.troubles.erase(p->erase.row.account);
 	p->erase.row = {};
 	operator_erase_plan(p, operator_erase_pause, operator_erase_look);
+}
+
+static void operator_erase_leave_group(operator_plugin *p, const erasing_step &step)
+{
+	const int result = operator_erase_begin_leaving(p, step.row.account, step.group, step.heir);
+
+	p->erase.working = result == 0;
+	if (result == CS_EBUSY || result == CS_ECANCELED)
+		operator_erase_put_off(p, "group", result, operator_erase_step);
+	else if (result)
+		operator_erase_put_by(p, {OPERATOR_ERASE_GROUP, step.group, ""}, result);
 }
 
 static void operator_erase_take(operator_plugin *p, const operator_erase_work &work)
 {
 	const erasing_step &step = work.step;
-	const int64_t took = p->context.host->monotonic() - work.begun;
 
 	p->erase.row.lease = erasing_lease_of(step);
 	p->erase.blanked += step.blanked;
 	operator_erase_end_sessions(p, step.row.account);
+	if (!step.group && !step.rests)
+		operator_erase_has_done(p, OPERATOR_ERASE_ENTRIES);
 	if (step.ended)
 		operator_erase_ended(p);
+	else if (step.rests)
+		operator_erase_ask(p, step.row.account);
 	else if (!step.group)
-		operator_erase_plan(p, std::max(operator_erase_pause, took * operator_erase_pause_times),
-		                    operator_erase_step);
-	else if (const int result = operator_erase_begin_leaving(p, step.row.account, step.group, step.heir))
-		operator_erase_put_off(p, "group", result, operator_erase_step);
+		operator_erase_plan(p, operator_erase_pause_after(p, work.begun), operator_erase_step);
 	else
-		p->erase.working = true;
+		operator_erase_leave_group(p, step);
 }
 
-/* After a failure nobody knows which lease is in the row. */
+/* Another node has the lease: MODEL_NONE. */
 static void operator_erase_was_run(void *state, cs_conn, int result, void *arg)
 {
 	operator_plugin *p = static_cast<operator_plugin *>(state);
@@ -198,7 +267,9 @@ static void operator_erase_was_run(void *state, cs_conn, int result, void *arg)
 	p->erase.working = false;
 	if (result == 0)
 		return operator_erase_take(p, *work);
-	if (result != CS_ECANCELED)
+	if (result < 0 && result != CS_ECANCELED)
+		return operator_erase_put_by(p, {OPERATOR_ERASE_ENTRIES, 0, ""}, result);
+	if (result > 0)
 		operator_erase_put_off(p, "entries", result, operator_erase_look);
 	p->erase.row = {};
 }
@@ -214,6 +285,7 @@ static void operator_erase_step(void *state, void *)
 	work->step.until = c.host->now() + operator_erase_lease;
 	work->step.most = operator_erase_most;
 	work->step.most_own = operator_erase_most_own;
+	work->step.plugins_asked = p->erase.plugins_asked;
 	work->begun = c.host->monotonic();
 	if (c.host->work(c.self, 0, CS_WORK_WRITE, operator_erase_run, operator_erase_was_run, work.get())) {
 		operator_erase_plan(p, operator_erase_again, operator_erase_step);
@@ -223,7 +295,52 @@ static void operator_erase_step(void *state, void *)
 	(void)work.release(); /* operator_erase_was_run owns it now */
 }
 
-/* ---- an account that cannot be erased now: the rows of a group are not what the group says */
+/* ---- an account that cannot be erased now: it gets a lease, so that the others come first. If the store takes that,
+ * it is the account's own trouble; else the store's, and all wait. */
+
+static bool operator_erase_is_same(const operator_erase_trouble &a, const operator_erase_trouble &b)
+{
+	return a.part == b.part && a.group == b.group && a.plugin == b.plugin;
+}
+
+static void operator_erase_log_trouble(const operator_plugin *p, uint64_t account,
+                                       const operator_erase_trouble &trouble, int result)
+{
+	const plugin_context &c = p->context;
+	const auto id = static_cast<unsigned long long>(account),
+		   group = static_cast<unsigned long long>(trouble.group);
+
+	switch (trouble.part) {
+	case OPERATOR_ERASE_ENTRIES:
+		c.host->log(c.self, CS_LOG_WARNING,
+		            "what an account has said cannot be erased, this is tried again later; see chatctl check"
+		            " account=%llu result=%d",
+		            id, result);
+		break;
+	case OPERATOR_ERASE_GROUP:
+		c.host->log(c.self, CS_LOG_WARNING,
+		            "an account cannot leave a group, its erasing is tried again later; see chatctl check"
+		            " account=%llu group=%llu result=%d",
+		            id, group, result);
+		break;
+	case OPERATOR_ERASE_PLUGIN:
+		c.host->log(c.self, CS_LOG_WARNING,
+		            "a plugin cannot remove what it keeps about an account, whose erasing is tried again later"
+		            " account=%llu keeper=%s result=%d",
+		            id, trouble.plugin.c_str(), result);
+		break;
+	}
+}
+
+static void operator_erase_count_failure(operator_plugin *p, const operator_erase_work &work)
+{
+	operator_erase_trouble *known = &p->erase.troubles[work.step.row.account];
+
+	if (!operator_erase_is_same(*known, work.trouble))
+		*known = work.trouble;
+	if (++known->failures == operator_erase_tries)
+		operator_erase_log_trouble(p, work.step.row.account, *known, work.result);
+}
 
 static int operator_erase_put_by_run(cs_db *db, void *arg)
 {
@@ -240,22 +357,28 @@ static void operator_erase_was_put_by(void *state, cs_conn, int result, void *ar
 	if (result == CS_ECANCELED)
 		return;
 	if (result == 0)
-		p->erase.put_by.insert(work->step.row.account);
-	operator_erase_plan(p, result ? operator_erase_again : operator_erase_pause, operator_erase_look);
+		operator_erase_count_failure(p, *work);
+	operator_erase_plan(p, result < 0 ? operator_erase_again : operator_erase_pause, operator_erase_look);
 }
 
-static void operator_erase_put_by(operator_plugin *p, uint64_t group)
+static int64_t operator_erase_pause_of(const operator_plugin *p, uint64_t account)
+{
+	const auto found = p->erase.troubles.find(account);
+	const unsigned doublings = found == p->erase.troubles.end() ? 0 : found->second.failures;
+
+	return std::min(operator_erase_first_pause << std::min(doublings, operator_erase_most_doublings),
+	                operator_erase_longest_pause);
+}
+
+static void operator_erase_put_by(operator_plugin *p, const operator_erase_trouble &trouble, int result)
 {
 	const plugin_context &c = p->context;
 	auto work = std::make_unique<operator_erase_work>();
 
-	c.host->log(c.self, CS_LOG_WARNING,
-	            "an account cannot leave a group, its erasing is tried again later; see chatctl check"
-	            " account=%llu group=%llu minutes=%lld",
-	            static_cast<unsigned long long>(p->erase.row.account), static_cast<unsigned long long>(group),
-	            static_cast<long long>(operator_erase_later / 60000));
 	work->step.row = p->erase.row;
-	work->step.until = c.host->now() + operator_erase_later;
+	work->step.until = c.host->now() + operator_erase_pause_of(p, p->erase.row.account);
+	work->trouble = trouble;
+	work->result = result;
 	if (c.host->work(c.self, 0, CS_WORK_WRITE, operator_erase_put_by_run, operator_erase_was_put_by, work.get())) {
 		operator_erase_plan(p, operator_erase_again, operator_erase_step);
 		return;
@@ -284,13 +407,15 @@ static void operator_erase_found(void *state, cs_conn, int result, void *arg)
 		return;
 	if (result && result != MODEL_NONE)
 		return operator_erase_plan(p, operator_erase_again, operator_erase_look);
-	if (result == MODEL_NONE)
+	if (result == MODEL_NONE) {
+		p->erase.troubles.clear();
 		return operator_erase_plan(p, operator_erase_rest, operator_erase_look);
-	if (left > 0 && (!c.host->store_is_exclusive(c.self) || p->erase.put_by.contains(row->account)))
+	}
+	if (left > 0 && (!c.host->store_is_exclusive(c.self) || p->erase.troubles.contains(row->account)))
 		return operator_erase_plan(p, std::min(left + 1, operator_erase_rest), operator_erase_look);
 	p->erase.row = *row;
 	p->erase.blanked = 0;
-	p->erase.tries = 0;
+	p->erase.plugins_asked = false;
 	operator_erase_plan(p, operator_erase_pause, operator_erase_step);
 }
 

@@ -5,8 +5,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,14 +38,25 @@ struct operator_purge {
 	uint64_t failures = 0; /* conversations that were passed by */
 };
 
+/* The part of an erasing that cannot be done now. */
+enum operator_erase_part { OPERATOR_ERASE_ENTRIES, OPERATOR_ERASE_GROUP, OPERATOR_ERASE_PLUGIN };
+
+struct operator_erase_trouble {
+	operator_erase_part part = OPERATOR_ERASE_ENTRIES;
+	uint64_t group = 0; /* that the account cannot leave */
+	std::string plugin; /* that cannot remove its rows */
+	unsigned failures = 0; /* of this part, one after the other */
+};
+
 /* The account that this node is erasing. */
 struct operator_erasing {
 	cs_timer *timer = nullptr; /* of the next step */
 	bool working = false; /* a step is under way */
 	erasing_row row; /* account 0: none */
 	uint64_t blanked = 0; /* entries */
-	unsigned tries = 0; /* to leave a group, that failed one after the other */
-	std::set<uint64_t> put_by; /* accounts that this node cannot erase; it waits for their leases, too */
+	bool plugins_asked = false; /* see erasing_step */
+	/* By account: those that this node cannot erase now. It waits for their leases, also if these are its own. */
+	std::map<uint64_t, operator_erase_trouble> troubles;
 };
 
 /* How a backup has ended, for who asks later. */

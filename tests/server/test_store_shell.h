@@ -74,8 +74,8 @@ static inline void change(const test_server *s, const std::string &sql)
 		database_run_as_root(s->database, {"USE " + s->options.at("db_mysql.database"), sql});
 		return;
 	}
-	const store_output run =
-		run_shell(s, "sqlite3 " + test_server_database(s) + " \"PRAGMA foreign_keys = OFF; " + sql + "\"");
+	const store_output run = run_shell(s, "sqlite3 -cmd '.timeout 5000' " + test_server_database(s) +
+	                                              " \"PRAGMA foreign_keys = OFF; " + sql + "\"");
 	if (run.status != 0)
 		check_fail(test_at::current(), "%s: %s", sql.c_str(), run.text.c_str());
 }

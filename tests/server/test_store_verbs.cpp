@@ -118,6 +118,40 @@ static void who_cannot_be_erased_keeps_nobody_waiting(void **state)
 	});
 }
 
+static void wait_until_erased(const test_server *s, int64_t account)
+{
+	const std::string show = "account show " + std::to_string(account);
+
+	check_wait("an erased account", [=] { return strstr(ctl(s, show).text.c_str(), "erased\n") != nullptr; });
+}
+
+static void an_entry_that_the_store_refuses_keeps_nobody_waiting(void **state)
+{
+	auto *s = static_cast<test_server *>(*state);
+
+	test_server_start(s);
+	test_client *ann = client_enter(s, "ann");
+	const int64_t ann_id = ann->id, bob = client_absent(s, "bob");
+	(void)client_chat_safely(ann, bob, "poison");
+	client_leave(ann);
+	change(s, mariadb_wanted() ? "CREATE TRIGGER refuse BEFORE UPDATE ON message FOR EACH ROW BEGIN"
+	                             " IF OLD.body LIKE '%poison%' THEN SIGNAL SQLSTATE '45000'; END IF; END"
+	                           : "CREATE TRIGGER refuse BEFORE UPDATE ON body WHEN OLD.body LIKE '%poison%'"
+	                             " BEGIN SELECT RAISE(ABORT, 'no'); END");
+	ctl_done(s, "account erase " + std::to_string(ann_id) + " yes");
+	check_wait("a warning", [=] {
+		return strstr(test_server_log(s).c_str(), ("what an account has said cannot be erased, this is tried"
+		                                           " again later; see chatctl check account=" +
+		                                           std::to_string(ann_id))
+		                                                  .c_str()) != nullptr;
+	});
+	ctl_done(s, "account erase " + std::to_string(bob) + " yes");
+	wait_until_erased(s, bob);
+	says(ctl(s, "account show " + std::to_string(ann_id)), 0, "erasing\n");
+	change(s, "DROP TRIGGER refuse");
+	wait_until_erased(s, ann_id);
+}
+
 static void a_group_that_cannot_be_dissolved_is_an_error(void **state)
 {
 	auto *s = static_cast<test_server *>(*state);
@@ -452,11 +486,17 @@ static void wrong_lines_by_hand_are_refused_with_their_number(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		OWN(the_findings_are_json_for_programs),        OWN(a_store_with_any_history_has_nothing_wrong),
-		OWN(who_cannot_be_erased_keeps_nobody_waiting), OWN(a_group_that_cannot_be_dissolved_is_an_error),
-		OWN(imported_bans_are_in_force_at_once),        OWN(an_export_writes_to_no_file_of_somebody_else),
-		OWN(wrong_lines_are_refused_with_their_number), OWN(an_export_that_a_signal_ends_leaves_no_file),
-		OWN(the_file_of_the_page_is_read_and_people_log_in), OWN(an_import_by_hand_goes_on_where_it_ended),
+		OWN(the_findings_are_json_for_programs),
+		OWN(a_store_with_any_history_has_nothing_wrong),
+		OWN(who_cannot_be_erased_keeps_nobody_waiting),
+		OWN(an_entry_that_the_store_refuses_keeps_nobody_waiting),
+		OWN(a_group_that_cannot_be_dissolved_is_an_error),
+		OWN(imported_bans_are_in_force_at_once),
+		OWN(an_export_writes_to_no_file_of_somebody_else),
+		OWN(wrong_lines_are_refused_with_their_number),
+		OWN(an_export_that_a_signal_ends_leaves_no_file),
+		OWN(the_file_of_the_page_is_read_and_people_log_in),
+		OWN(an_import_by_hand_goes_on_where_it_ended),
 		OWN(wrong_lines_by_hand_are_refused_with_their_number),
 	};
 	const struct CMUnitTest sqlite_tests[] = {

@@ -9,6 +9,7 @@
 #include "plugins/model/edits.h"
 #include "plugins/model/erasing.h"
 #include "plugins/model/history.h"
+#include "plugins/model/push_erase.h"
 #include "plugins/model/roles.h"
 #include "plugins/shared/object.h"
 
@@ -61,6 +62,7 @@ static erasing_step step_once(cs_db *db, size_t most, size_t most_own)
 	assert_int_equal(erasing_find(db, &step.row), 0);
 	step.most = most;
 	step.most_own = most_own;
+	step.plugins_asked = true;
 	assert_int_equal(in_transaction(db, [&] { return erasing_run(db, &step); }), 0);
 	return step;
 }
@@ -149,6 +151,7 @@ static void steps_are_short_and_an_interrupted_one_is_done_again(void **state)
 		assert_int_equal(erasing_find(db, &lost.row), 0);
 		lost.most = 7;
 		lost.most_own = 3;
+		lost.plugins_asked = true;
 		assert_int_equal(db->driver->begin(db), 0);
 		assert_int_equal(erasing_run(db, &lost), 0);
 		db->driver->rollback(db);
@@ -175,12 +178,101 @@ static void only_one_node_at_a_time_does_a_step(void **state)
 	second.row = first.row;
 	first.most = second.most = first.most_own = second.most_own = 10;
 	first.until = second.until = 9000;
+	first.plugins_asked = second.plugins_asked = true;
 	assert_int_equal(in_transaction(db, [&] { return erasing_run(db, &first); }), 0);
 	assert_int_equal(in_transaction(db, [&] { return erasing_run(db, &second); }), MODEL_NONE);
 	assert_true(first.ended);
 	assert_int_equal(erasing_find(db, &first.row), MODEL_NONE);
 	assert_int_equal(begin(db, 1), MODEL_TAKEN);
 	assert_int_equal(begin(db, 99), MODEL_NONE);
+}
+
+static void it_does_not_end_before_the_plugins_were_asked(void **state)
+{
+	cs_db *db = model_db(state);
+	erasing_step step;
+	account_row row;
+
+	(void)store(db, {chat(1, 2, "secret")});
+	assert_int_equal(begin(db, 1), 0);
+	step.most = step.most_own = 10;
+	for (int i = 0; i < 4; i++) {
+		assert_int_equal(erasing_find(db, &step.row), 0);
+		assert_int_equal(in_transaction(db, [&] { return erasing_run(db, &step); }), 0);
+		assert_false(step.ended);
+		assert_int_equal(step.rests, i > 0);
+	}
+	assert_int_equal(account_find(db, {1, ""}, &row), 0);
+	assert_int_equal(row.locked, USER_ERASING);
+	assert_true(step_once(db, 10, 10).ended);
+}
+
+static void who_is_put_by_comes_behind_the_others(void **state)
+{
+	cs_db *db = model_db(state);
+	erasing_step step, late;
+
+	assert_int_equal(begin(db, 1), 0);
+	assert_int_equal(begin(db, 2), 0);
+	assert_int_equal(erasing_find(db, &step.row), 0);
+	assert_int_equal(step.row.account, 1);
+	step.until = 9000;
+	late = step;
+	assert_int_equal(in_transaction(db, [&] { return erasing_put_by(db, step); }), 0);
+	assert_int_equal(in_transaction(db, [&] { return erasing_put_by(db, late); }), MODEL_NONE);
+	assert_true(step_once(db, 10, 10).row.account == 2);
+	assert_int_equal(erasing_find(db, &step.row), 0);
+	assert_true(step.row.account == 1 && step.row.lease == 9000);
+	for (const int64_t until : {500, 500}) { /* sooner, and then the same */
+		assert_int_equal(erasing_find(db, &step.row), 0);
+		step.until = until;
+		assert_int_equal(in_transaction(db, [&] { return erasing_put_by(db, step); }), 0);
+	}
+	assert_int_equal(erasing_find(db, &step.row), 0);
+	assert_true(step.row.lease > 0 && step.row.lease < 1000);
+}
+
+static void the_plugin_push_keeps_nothing_about_it(void **state)
+{
+	const model_fixture *f = static_cast<const model_fixture *>(*state);
+	cs_error e;
+
+	assert_int_equal(database_migrate(&f->database, &e, "push"), 0);
+	for (const char *account : {"1", "2"}) {
+		const std::string rows = std::string("(") + account;
+
+		assert_int_equal(database_run(f->db, "INSERT INTO push_device (account, url, secret, created) VALUES " +
+		                                             rows + ", 'u', 's', 1)"),
+		                 0);
+		assert_int_equal(
+			database_run(f->db, "INSERT INTO push_target (id, account, device, kind, url, secret, preview,"
+		                            " created) VALUES " +
+		                                    rows + "0, " + account + ", 'd', 0, 'u', 's', 0, 1)"),
+			0);
+		for (const char *conversation : {"7", "8", "9"})
+			assert_int_equal(
+				database_run(
+					f->db,
+					"INSERT INTO push_note (target, conversation, wanted, told, sent, failures)"
+					" VALUES " +
+						rows + "0, " + conversation + ", 1, 0, 0, 0)"),
+				0);
+	}
+	const auto erase_some = [f] {
+		return push_erase(f->db, 1, 2);
+	};
+	assert_int_equal(in_transaction(f->db, erase_some), 1); /* which undoes it here */
+	assert_int_equal(database_number(f->db, "SELECT COUNT(*) FROM push_note"), 6);
+	assert_int_equal(erase_some(), 1);
+	assert_int_equal(database_number(f->db, "SELECT COUNT(*) FROM push_note"), 4);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(erase_some(), 0);
+	assert_int_equal(database_number(f->db, "SELECT COUNT(*) FROM push_note WHERE target = 20"), 3);
+	for (const char *table : {"push_device", "push_target"}) {
+		assert_int_equal(database_number(f->db, std::string("SELECT COUNT(*) FROM ") + table), 1);
+		assert_int_equal(database_number(f->db, std::string("SELECT account FROM ") + table), 2);
+	}
+	assert_int_equal(database_number(f->db, "SELECT COUNT(*) FROM push_note"), 3);
 }
 
 static void the_account_keeps_its_number_and_nothing_else(void **state)
@@ -386,6 +478,9 @@ int main(void)
 		TEST(what_it_said_is_blank_and_every_entry_keeps_its_number),
 		TEST(steps_are_short_and_an_interrupted_one_is_done_again),
 		TEST(only_one_node_at_a_time_does_a_step),
+		TEST(it_does_not_end_before_the_plugins_were_asked),
+		TEST(who_is_put_by_comes_behind_the_others),
+		TEST(the_plugin_push_keeps_nothing_about_it),
 		TEST(the_account_keeps_its_number_and_nothing_else),
 		TEST(nobody_logs_in_writes_or_joins_as_it_any_more),
 		TEST(its_groups_go_to_the_oldest_admin_else_member_and_one_that_is_alone_ends),
