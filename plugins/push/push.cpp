@@ -8,6 +8,7 @@
 
 #include <unistd.h>
 
+#include "../model/push_erase.h"
 #include "sign.h"
 
 /* How often the first worker tends to its devices and notices. */
@@ -231,8 +232,19 @@ static const cs_option push_options[] = {
 static const char *const push_needs[] = {CS_MAILBOX_SERVICE, nullptr};
 
 CS_EXPORT extern const struct cs_plugin cs_plugin = {
-	CS_PLUGIN_HEAD,        .name = "push",           .version = CS_VERSION,          .needs = push_needs,
-	.routes = push_routes, .options = push_options,  .conf_size = sizeof(push_conf), .start = push_start,
-	.reload = push_reload, .closed = push_on_closed, .routed = push_on_routed,       .cluster = push_on_cluster,
-	.stop = push_stop,     .check = push_check,
+	CS_PLUGIN_HEAD,
+	.name = "push",
+	.version = CS_VERSION,
+	.needs = push_needs,
+	.routes = push_routes,
+	.options = push_options,
+	.conf_size = sizeof(push_conf),
+	.start = push_start,
+	.reload = push_reload,
+	.closed = push_on_closed,
+	.routed = push_on_routed,
+	.cluster = push_on_cluster,
+	.stop = push_stop,
+	.check = push_check,
+	.erase = push_erase,
 };

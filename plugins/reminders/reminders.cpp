@@ -17,6 +17,8 @@
  * reminders, and who finds one claims it for some time by moving its time. If it is not said then, the next who
  * finds it tries.
  *
+ * When an account is erased, the reminders that it made, and those for it, are removed.
+ *
  * Like the skeleton it is plain C that is also C++20. Its table is made by conf/schema/.../reminders-001.sql. */
 #include <stddef.h>
 #include <stdio.h>
@@ -99,18 +101,32 @@ static int reminders_take_number(void *arg, const struct cs_db_value *columns, s
 	return 1;
 }
 
+/* [store thread] Whether both accounts are there, and none of them is erased or being erased: then `locked` is 2 or
+ * 3. */
+static int reminders_find_accounts(struct cs_db *db, const struct reminder *r, int *found_r)
+{
+	const struct cs_db_value ids[] = {reminders_integer((int64_t)r->account),
+	                                  reminders_integer((int64_t)r->recipient)};
+	int64_t count = 0;
+	const int result = db->driver->query(db, "SELECT COUNT(*) FROM account WHERE (id = ? OR id = ?) AND locked < 2",
+	                                     ids, 2, reminders_take_number, &count);
+
+	*found_r = count == (r->account == r->recipient ? 1 : 2);
+	return result;
+}
+
 /* [store thread] Runs in a transaction that is committed if it returns 0; otherwise the server undoes the INSERT. A
  * repeated request changes nothing, also at the limit: its cid waits already. */
 static int reminders_add(struct cs_db *db, void *arg)
 {
 	const struct reminder *r = (const struct reminder *)arg;
 	const struct cs_db_value account = reminders_integer((int64_t)r->account);
-	const struct cs_db_value recipient = reminders_integer((int64_t)r->recipient);
-	struct cs_db_value values[] = {account, reminders_text(r->cid, r->cid_size), recipient,
-	                               reminders_integer(r->due), reminders_text(r->text, r->text_size)};
-	int64_t found = 0, kept = 0;
-	int result = db->driver->query(db, "SELECT id FROM account WHERE id = ?", &recipient, 1, reminders_take_number,
-	                               &found);
+	struct cs_db_value values[] = {account, reminders_text(r->cid, r->cid_size),
+	                               reminders_integer((int64_t)r->recipient), reminders_integer(r->due),
+	                               reminders_text(r->text, r->text_size)};
+	int64_t kept = 0;
+	int found = 0;
+	int result = reminders_find_accounts(db, r, &found);
 
 	if (!result && !found)
 		return REMINDERS_NOBODY;
@@ -356,6 +372,40 @@ static void reminders_opened(void *state, cs_conn conn, cs_account account, uint
 		free(r);
 }
 
+/* ---- an account is erased */
+
+/* [store thread] Removes some rows of the account. find gives the highest id of these, and remove takes the account and
+ * that id. 0: all are removed; 1: there may be others. */
+static int reminders_erase_some(struct cs_db *db, cs_account account, size_t most, const char *find, const char *remove)
+{
+	struct cs_db_value values[] = {reminders_integer((int64_t)account), reminders_integer((int64_t)most)};
+	int64_t last = 0;
+	int result = db->driver->query(db, find, values, 2, reminders_take_number, &last);
+
+	if (result != 0 || last == 0)
+		return result;
+	values[1].integer = last;
+	result = db->driver->query(db, remove, values, 2, NULL, NULL);
+	return result == 0 ? db->driver->affected(db) >= (int64_t)most : result;
+}
+
+/* [store thread] The server calls it again and again until it returns 0. reminders_add adds no more of them, and the
+ * mailbox refuses one that is just being said. */
+static int reminders_erase(struct cs_db *db, cs_account account, size_t most)
+{
+	const int made = reminders_erase_some(
+		db, account, most,
+		"SELECT MAX(id) FROM (SELECT id FROM reminders_reminder WHERE account = ? ORDER BY id LIMIT ?) AS r",
+		"DELETE FROM reminders_reminder WHERE account = ? AND id <= ?");
+
+	if (made != 0)
+		return made;
+	return reminders_erase_some(db, account, most,
+	                            "SELECT MAX(id) FROM (SELECT id FROM reminders_reminder WHERE recipient = ?"
+	                            " ORDER BY id LIMIT ?) AS r",
+	                            "DELETE FROM reminders_reminder WHERE recipient = ? AND id <= ?");
+}
+
 /* ---- the instance */
 
 static int reminders_start(const struct cs_host *host, struct cs_self *self, const void *conf, void **state_r,
@@ -451,4 +501,5 @@ const struct cs_plugin cs_plugin = {
 	.save = reminders_save,
 	.restore = reminders_restore,
 	.busy = reminders_is_busy,
+	.erase = reminders_erase,
 };

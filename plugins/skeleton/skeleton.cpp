@@ -148,7 +148,8 @@ static const struct cs_option skeleton_options[] = {
 };
 
 /* The only symbol that a plugin exports (plugin.h declares it). It is data: the server reads it before it runs anything
- * of the plugin. */
+ * of the plugin. A plugin that keeps rows about accounts in a table of its own also has .erase, which removes them when
+ * an account is erased; the plugin reminders shows it. */
 const struct cs_plugin cs_plugin = {
 	CS_PLUGIN_HEAD,
 	.name = "skeleton",

@@ -270,6 +270,37 @@ static void a_reminder_that_is_refused_for_ever_keeps_nobody_waiting(void **stat
 	assert_non_null(strstr(s->host->log.back().c_str(), "a reminder was refused account=1 result="));
 }
 
+static void what_it_keeps_about_an_erased_account_is_removed_little_by_little(void **state)
+{
+	stage *s = stage_of(state);
+	const cs_plugin *plugin = fake_self_plugin(s->host->selves.back());
+	const auto erase = [&] {
+		return plugin->erase(s->host->db, 1, 2);
+	};
+
+	for (int i = 0; i < 3; i++)
+		ask(s, check_format(R"("cid":"%d","text":"x")", i));
+	ask(s, R"("cid":"3","text":"x","toid":2)");
+	number(s,
+	       "INSERT INTO reminders_reminder (account, cid, recipient, text) VALUES (2, 'a', 1, 'x'), (2, 'b', 2, 'x'),"
+	       " (2, 'c', 1, 'x'), (2, 'd', 1, 'x')");
+	for (const int64_t left : {6, 4, 2}) {
+		assert_int_equal(erase(), 1);
+		assert_int_equal(number(s, "SELECT COUNT(*) FROM reminders_reminder"), left);
+	}
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(erase(), 0);
+	assert_int_equal(number(s, "SELECT COUNT(*) FROM reminders_reminder"), 1);
+	assert_int_equal(number(s, "SELECT COUNT(*) FROM reminders_reminder WHERE account = 2 AND recipient = 2"), 1);
+	/* The request of a session that is about to end adds none. */
+	number(s, "UPDATE account SET locked = 2 WHERE id = 1");
+	assert_non_null(strstr(ask(s, R"("cid":"4","text":"x","toid":2)").c_str(), R"("errno":6,)"));
+	number(s, "UPDATE account SET locked = 3 WHERE id = 2");
+	number(s, "UPDATE account SET locked = 0 WHERE id = 1");
+	assert_non_null(strstr(ask(s, R"("cid":"4","text":"x","toid":2)").c_str(), R"("errno":6,)"));
+	assert_int_equal(number(s, "SELECT COUNT(*) FROM reminders_reminder"), 1);
+}
+
 static void what_cannot_be_kept_is_refused(void **state)
 {
 	stage *s = stage_of(state);
@@ -311,6 +342,7 @@ int main(void)
 		TEST(workers_that_look_at_the_same_time_say_each_reminder_once),
 		TEST(a_reminder_that_cannot_be_said_now_keeps_no_other_waiting),
 		TEST(a_reminder_that_is_refused_for_ever_keeps_nobody_waiting),
+		TEST(what_it_keeps_about_an_erased_account_is_removed_little_by_little),
 		TEST(what_cannot_be_kept_is_refused),
 	};
 
