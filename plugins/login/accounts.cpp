@@ -299,8 +299,6 @@ static void login_order_locked(void *state, cs_conn conn, int result, void *arg)
 	/* CS_EUNKNOWN: perhaps it is locked; if not, they log in again. */
 	if (order->locks && (result == 0 || result == CS_EUNKNOWN) && order->account.id)
 		login_sessions_end_locked(p, order->account.id);
-	else if (result == 0)
-		login_sessions_not_locked(p, order->account.id);
 	if (result)
 		login_order_fail(p, conn, *order, result);
 	else

@@ -57,7 +57,7 @@ struct login_session {
 /* An account whose password was changed here just now, or which was locked. */
 struct login_former {
 	user_series series; /* sessions of earlier ones end */
-	bool is_locked = false; /* all end */
+	bool was_locked = false; /* all are compared with the store */
 	int64_t until = 0; /* monotonic, ms; then it is forgotten */
 };
 

@@ -55,7 +55,7 @@ struct cs_shared *login_save(void *state)
 		saved_add(&bytes, account);
 		saved_add(&bytes, former.series.all);
 		saved_add(&bytes, former.series.unnamed);
-		saved_add(&bytes, former.is_locked);
+		saved_add(&bytes, former.was_locked);
 		saved_add_time(&bytes, former.until);
 	}
 	login_leave(p);
@@ -82,7 +82,7 @@ static void login_restore_former(login_plugin *p, saved_reader *r)
 
 	former->series.all = saved_take(r);
 	former->series.unnamed = saved_take(r);
-	former->is_locked = saved_take(r) != 0;
+	former->was_locked = saved_take(r) != 0;
 	former->until = saved_take_time(r);
 }
 

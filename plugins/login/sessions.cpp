@@ -47,10 +47,10 @@ static const login_session *login_sessions_find(const login_plugin *plugin, cs_c
 	return found == plugin->sessions.end() ? nullptr : &found->second;
 }
 
-/* ---- parcels. Their heads are 'E': the device was ended; 'L': the account is locked; or 'P' and two numbers of 8
- * bytes, low byte first: sessions of named devices with a series below the first, and of device 0 below the second,
- * end; or 'N', the connection, series and device, and 1 if it has a token: from an instance that was replaced, to the
- * one in force on its worker. */
+/* ---- parcels. Their heads are 'E': the device was ended; 'L': the account is locked; 'C': it was locked just now, so
+ * the session is compared with the store; or 'P' and two numbers of 8 bytes, low byte first: sessions of named devices
+ * with a series below the first, and of device 0 below the second, end; or 'N', the connection, series and device, and
+ * 1 if it has a token: from an instance that was replaced, to the one in force on its worker. */
 
 static const size_t login_sessions_head_size = 1 + 8 + 8;
 static const size_t login_sessions_new_size = 1 + 8 + 8 + 8 + 1;
@@ -131,18 +131,11 @@ void login_sessions_end_former(login_plugin *plugin, uint64_t account, const use
 
 void login_sessions_end_locked(login_plugin *plugin, uint64_t account)
 {
-	login_sessions_remember(plugin, account)->is_locked = true;
+	login_sessions_remember(plugin, account)->was_locked = true;
 	login_sessions_route_word(plugin, account, CS_EVERY_DEVICE, 'L');
 }
 
-void login_sessions_not_locked(login_plugin *plugin, uint64_t account)
-{
-	const auto found = plugin->formers.find(account);
-
-	if (found != plugin->formers.end())
-		found->second.is_locked = false;
-}
-
+/* Perhaps another node has unlocked it since it was locked here. */
 void login_sessions_on_not_alone(const login_plugin *plugin, uint64_t account)
 {
 	const auto found = plugin->formers.find(account);
@@ -152,8 +145,8 @@ void login_sessions_on_not_alone(const login_plugin *plugin, uint64_t account)
 	/* 0: the account was only locked. */
 	if (found->second.series.all != 0)
 		login_sessions_route_former(plugin, account, found->second.series);
-	if (found->second.is_locked)
-		login_sessions_route_word(plugin, account, CS_EVERY_DEVICE, 'L');
+	if (found->second.was_locked)
+		login_sessions_route_word(plugin, account, CS_EVERY_DEVICE, 'C');
 }
 
 void login_sessions_end_device(const login_plugin *plugin, uint64_t account, uint64_t device)
@@ -172,17 +165,31 @@ static void login_sessions_note_former(login_plugin *plugin, cs_account account,
 		*known = {.all = named, .unnamed = other - named};
 }
 
+static void login_sessions_check_more(login_plugin *p);
+
+static void login_sessions_on_word(login_plugin *plugin, cs_conn conn, char word)
+{
+	if (conn == 0)
+		return;
+	if (word != 'C') {
+		(void)plugin->context.host->close(plugin->context.self, conn,
+		                                  word == 'L' ? "the account is locked" : "its device was ended");
+		return;
+	}
+	plugin->unchecked.push_back(conn);
+	login_sessions_check_more(plugin);
+}
+
 void login_sessions_on_routed(login_plugin *plugin, cs_conn conn, cs_account account, const cs_parcel *parcel)
 {
 	const unsigned char *head = static_cast<const unsigned char *>(parcel->head);
 
 	if (parcel->head_size == login_sessions_new_size && head[0] == 'N')
 		return login_sessions_take_new(plugin, conn, account, head);
+	if (parcel->head_size == 1)
+		return login_sessions_on_word(plugin, conn, static_cast<char>(head[0]));
 	const login_session *session = login_sessions_find(plugin, conn);
 
-	if (conn != 0 && parcel->head_size == 1)
-		(void)plugin->context.host->close(plugin->context.self, conn,
-		                                  head[0] == 'L' ? "the account is locked" : "its device was ended");
 	if (!session || parcel->head_size != login_sessions_head_size || head[0] != 'P')
 		return;
 	login_sessions_note_former(plugin, account, head);
@@ -211,8 +218,6 @@ static bool login_sessions_is_same(const login_session *now, const device_sessio
 	return now && now->account == then.reader.account && now->device == then.reader.device &&
 	       now->series == then.series;
 }
-
-static void login_sessions_check_more(login_plugin *p);
 
 static void login_sessions_were_looked_up(void *state, cs_conn, int result, void *arg)
 {

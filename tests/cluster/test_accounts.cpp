@@ -7,6 +7,7 @@
 #include "tests/support/check.h"
 #include "tests/support/client.h"
 #include "tests/support/cluster.h"
+#include "tests/support/database.h"
 #include "tests/support/operator.h"
 
 using wide = long long;
@@ -87,9 +88,40 @@ static void a_login_at_the_moment_of_a_lock_does_not_stay(void **state)
 	}
 }
 
+static void a_session_that_begins_after_an_unlock_on_another_node_stays(void **state)
+{
+	auto *c = static_cast<cluster *>(*state);
+	test_client *one = operator_open(c->nodes[0].server), *other = operator_open(c->nodes[1].server);
+	const int64_t id = client_absent(c->nodes[0].server, "ann");
+
+	/* The first session is alone on the node that has locked the account; then it is not alone any more. */
+	order(one, 922, id);
+	order(other, 923, id);
+	test_client *here = enter_at(c, 0, id, R"(,"device":"here","want":["echo"])"),
+		    *there = enter_at(c, 1, id, R"(,"device":"there","want":["echo"])");
+	/* What is said there comes here behind the news that the session here is not alone, and the other way. */
+	for (const auto &[from, to] : {std::pair(there, here), {here, there}, {there, here}}) {
+		(void)client_chat_safely(from, id, "still here");
+		client_expect(to, R"({"msgid":6,"msg":"still here"})");
+	}
+	(void)client_chat_safely(here, id, "at last");
+}
+
 static std::string state_of(test_client *o, int64_t id)
 {
 	return json_text(CLIENT_ASK(o, 0, R"({"msgid":925,"account":%lld)", (wide)id).json.get(), "state");
+}
+
+static int64_t reminders_of(const cluster *c, int64_t id)
+{
+	test_database d;
+
+	database_make_mysql(&d, c->database, c->nodes[0].server->options.at("db_mysql.database"));
+	cs_db *db = database_open(&d);
+	const int64_t count =
+		database_number(db, "SELECT COUNT(*) FROM reminders_reminder WHERE account = " + std::to_string(id));
+	db->driver->close(db);
+	return count;
 }
 
 static void another_node_goes_on_for_one_that_dies_while_it_erases(void **state)
@@ -104,6 +136,8 @@ static void another_node_goes_on_for_one_that_dies_while_it_erases(void **state)
 		client_chat(ann, bob->id, "a secret");
 	(void)client_chat_safely(ann, bob->id, "a secret");
 	(void)client_group_chat_safely(ann, group, "a secret");
+	(void)CLIENT_ASK(ann, 0, R"({"msgid":1001,"cid":"tea","text":"tea","at":9007199254740991)");
+	assert_int_equal(reminders_of(c, id), 1);
 	order(o, 927, id);
 	cluster_kill_node(c, 0);
 	/* It takes the lease over when that has ended. */
@@ -112,6 +146,7 @@ static void another_node_goes_on_for_one_that_dies_while_it_erases(void **state)
 		assert_true(check_now() - begun < 6 * check_patience_ms());
 		check_sleep_ms(100);
 	}
+	assert_int_equal(reminders_of(c, id), 0);
 	for (const auto &[whose, of] : {std::pair{"peer", id}, std::pair{"groupid", group}}) {
 		const test_frame page =
 			CLIENT_ASK(bob, 0, R"({"msgid":105,"id":%lld,"%s":%lld)", (wide)bob->id, whose, (wide)of);
@@ -129,6 +164,7 @@ int main(void)
 	const CMUnitTest tests[] = {
 		cmocka_unit_test(a_lock_and_a_new_password_end_the_sessions_of_all_nodes_at_once),
 		cmocka_unit_test(a_login_at_the_moment_of_a_lock_does_not_stay),
+		cmocka_unit_test(a_session_that_begins_after_an_unlock_on_another_node_stays),
 		cmocka_unit_test(another_node_goes_on_for_one_that_dies_while_it_erases),
 	};
 

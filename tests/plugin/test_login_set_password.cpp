@@ -241,6 +241,49 @@ static void a_session_elsewhere_that_the_change_missed_is_ended_when_it_is_known
 	f->host->on_call = nullptr;
 }
 
+/* An account that was locked here just now. The parcel that ends its session elsewhere is lost. */
+static cs_conn enter_and_lock(handler_fixture *f)
+{
+	const cs_conn conn = enter(f);
+
+	f->host->losses = 1;
+	assert_non_null(
+		strstr(fixture_ask(f, fake_host_connect(f->host.get()), R"({"msgid":922,"account":1,"req":1})").c_str(),
+	               "\"errno\":0"));
+	assert_int_equal(fake_host_count(f->host.get(), "route"), 1);
+	assert_true(fake_host_conn(f->host.get(), conn)->open);
+	return conn;
+}
+
+static void tell_not_alone(handler_fixture *f)
+{
+	fake_self_plugin(f->plugin)->not_alone(fake_self_state(f->plugin), 1);
+	fake_host_run(f->host.get());
+}
+
+static void a_session_elsewhere_that_a_lock_missed_is_ended_when_it_is_known(void **state)
+{
+	handler_fixture *f = handler_fixture_load(state, "login");
+	const cs_conn conn = enter_and_lock(f);
+
+	f->host->faults = {{FAKE_READ, 0, false, CS_ENOSTORE}};
+	tell_not_alone(f);
+	assert_true(fake_host_conn(f->host.get(), conn)->open); /* what the store says is not known yet */
+	tell_not_alone(f);
+	assert_false(fake_host_conn(f->host.get(), conn)->open);
+}
+
+static void a_session_that_begins_after_an_unlock_on_another_node_stays(void **state)
+{
+	handler_fixture *f = handler_fixture_load(state, "login");
+	const cs_conn conn = enter_and_lock(f);
+
+	assert_int_equal(user_set_locked(f->host->db, 1, false, ""), 0);
+	tell_not_alone(f);
+	assert_true(fake_host_conn(f->host.get(), conn)->open);
+	assert_true(fake_host_count(f->host.get(), "work read") > 0);
+}
+
 static void who_hangs_up_has_changed_the_password_all_the_same(void **state)
 {
 	handler_fixture *f = handler_fixture_load(state, "login");
@@ -320,6 +363,8 @@ int main(void)
 		TEST(a_change_that_was_done_unheard_is_made_up_for_by_the_next_request),
 		TEST(a_password_that_cannot_be_compared_is_no_guess_and_is_logged),
 		TEST(a_session_elsewhere_that_the_change_missed_is_ended_when_it_is_known),
+		TEST(a_session_elsewhere_that_a_lock_missed_is_ended_when_it_is_known),
+		TEST(a_session_that_begins_after_an_unlock_on_another_node_stays),
 		TEST(who_hangs_up_has_changed_the_password_all_the_same),
 		TEST(a_hash_that_is_made_anew_does_not_undo_a_change),
 		TEST(a_login_that_began_with_the_old_password_is_told_to_begin_again),
