@@ -443,8 +443,13 @@ static int erasing_go_on(cs_db *db, erasing_step *step)
 		               {sql_integer(state.at.conversation), sql_integer(state.at.seq), account});
 	if (!result)
 		result = erasing_clean(db, step->row.account, step->most, &more);
-	step->rests = !result && !more && !step->plugins_asked;
-	return result || more || step->rests ? result : erasing_end(db, step);
+	if (result || more)
+		return result;
+	if (step->plugins_asked)
+		return erasing_end(db, step);
+	step->rests = true;
+	return sql_run(db, "UPDATE erasing SET lease = ? WHERE account = ?",
+	               {sql_integer(static_cast<uint64_t>(erasing_lease_of(*step))), account});
 }
 
 /* The lease is the caller's only when the transaction is committed: until then it may run again. */

@@ -34,6 +34,7 @@ struct erasing_row {
 struct erasing_step {
 	erasing_row row; /* as the step expects it */
 	int64_t until = 0; /* ms; the next lease; little more if the last one was not below it */
+	int64_t until_asked = 0; /* the same, if it rests: plugins may take longer than a step */
 	size_t most = 0; /* entries to look at, above 0 */
 	size_t most_own = 0; /* entries of the account to blank, above 0 */
 	bool plugins_asked = false; /* they keep nothing about it any more; without this the erasing does not end */
@@ -49,7 +50,9 @@ struct erasing_step {
 /* The lease that a step has set. Any thread. */
 static inline int64_t erasing_lease_of(const erasing_step &step)
 {
-	return step.until > step.row.lease ? step.until : step.row.lease + 1;
+	const int64_t until = step.rests ? step.until_asked : step.until;
+
+	return until > step.row.lease ? until : step.row.lease + 1;
 }
 
 /* One step. Sets what is marked "out" anew on each run. MODEL_NONE: somebody else has the lease, or all is done.

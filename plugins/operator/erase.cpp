@@ -15,9 +15,11 @@
 
 static constexpr size_t operator_erase_most = 1000; /* entries that a step looks at */
 static constexpr size_t operator_erase_most_own = 200; /* entries that a step blanks */
-static constexpr int64_t operator_erase_lease = 5000; /* ms; longer than a step and its pause take */
+/* ms; longer than a step and its pause take, and than the plugins and their pause */
+static constexpr int64_t operator_erase_lease = 5000, operator_erase_asked_lease = 20000;
 /* A step is followed by a pause of at least so long, and of so many times the time that the step took. */
 static constexpr int64_t operator_erase_pause = 10, operator_erase_pause_times = 4; /* ms */
+static constexpr int64_t operator_erase_longest_rest = 2500; /* ms; such a pause is not longer */
 static constexpr size_t operator_erase_most_rows = 200; /* that a plugin removes in a step */
 static constexpr int64_t operator_erase_again = 2000; /* ms, when the store cannot do it now */
 /* An account whose erasing has failed is tried again after a pause, and each further pause is twice as long. */
@@ -167,7 +169,7 @@ static int64_t operator_erase_pause_after(const operator_plugin *p, int64_t begu
 {
 	const int64_t took = p->context.host->monotonic() - begun;
 
-	return std::max(operator_erase_pause, took * operator_erase_pause_times);
+	return std::clamp(took * operator_erase_pause_times, operator_erase_pause, operator_erase_longest_rest);
 }
 
 static void operator_erase_were_asked(void *state, cs_conn, int result, void *arg)
@@ -184,7 +186,9 @@ static void operator_erase_were_asked(void *state, cs_conn, int result, void *ar
 	if (result)
 		return operator_erase_put_by(p, {OPERATOR_ERASE_PLUGIN, 0, plugin}, result);
 	p->erase.plugins_asked = !question->erasing.more;
-	operator_erase_plan(p, operator_erase_pause_after(p, question->begun), operator_erase_step);
+	operator_erase_plan(
+		p, p->erase.plugins_asked ? operator_erase_pause : operator_erase_pause_after(p, question->begun),
+		operator_erase_step);
 }
 
 static void operator_erase_ask(operator_plugin *p, uint64_t account)
@@ -283,6 +287,7 @@ static void operator_erase_step(void *state, void *)
 	p->erase.timer = nullptr;
 	work->step.row = p->erase.row;
 	work->step.until = c.host->now() + operator_erase_lease;
+	work->step.until_asked = c.host->now() + operator_erase_asked_lease;
 	work->step.most = operator_erase_most;
 	work->step.most_own = operator_erase_most_own;
 	work->step.plugins_asked = p->erase.plugins_asked;

@@ -196,11 +196,17 @@ static void it_does_not_end_before_the_plugins_were_asked(void **state)
 	(void)store(db, {chat(1, 2, "secret")});
 	assert_int_equal(begin(db, 1), 0);
 	step.most = step.most_own = 10;
+	step.until = 5000;
+	step.until_asked = 9000;
+	int64_t lease = 0;
 	for (int i = 0; i < 4; i++) {
 		assert_int_equal(erasing_find(db, &step.row), 0);
+		assert_int_equal(step.row.lease, lease);
 		assert_int_equal(in_transaction(db, [&] { return erasing_run(db, &step); }), 0);
 		assert_false(step.ended);
 		assert_int_equal(step.rests, i > 0);
+		lease = erasing_lease_of(step);
+		assert_true(i == 0 || lease >= step.until_asked);
 	}
 	assert_int_equal(account_find(db, {1, ""}, &row), 0);
 	assert_int_equal(row.locked, USER_ERASING);
