@@ -1,60 +1,18 @@
 /* SPDX-License-Identifier: MIT
- * Devices whose transport is HTTP: a session that is no socket, whose frames are posted to a URL.
+ * Devices whose transport is HTTP: their list, and the steps to a session, which is no socket of a client.
  *
  * A device is AWAY until no node has its session; then it gets a number and a generation from the store, adopts a
  * connection, claims the session, attaches it to the mailbox, and is OPEN. Each step that ends later is named by the
  * device's tag of that time; if the device has another tag by then, the step is void. */
-#include "push.h"
+#include "device.h"
 
-#include <algorithm>
-#include <cerrno>
-#include <deque>
 #include <utility>
 
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "../model/devices.h"
-#include "document.h"
-#include "sign.h"
 
-enum device_stage { DEVICE_AWAY, DEVICE_ASKING, DEVICE_NUMBERING, DEVICE_CLAIMING, DEVICE_ATTACHING, DEVICE_OPEN };
-
-struct device_item {
-	std::string frame;
-	document_frame look;
-};
-
-struct push_device {
-	push_plugin *owner = nullptr;
-	push_device_row row;
-	device_stage stage = DEVICE_AWAY;
-	uint64_t tag = 0;
-	int64_t next_try = 0; /* monotonic, ms */
-	int64_t seen = 0; /* monotonic, ms: then the store was told that the device is in use */
-
-	cs_conn conn = 0;
-	int fd = -1; /* the other end */
-	cs_watch *watch = nullptr;
-	std::string input, output;
-
-	std::deque<device_item> queue; /* what is to be posted */
-	std::deque<device_item> answers; /* to the bot's requests: they go with what is posted next */
-	std::vector<device_item> batch; /* what is being posted, or will be posted again */
-	bool is_posting = false;
-	uint64_t post_session = 0; /* the tag of the session whose batch is being posted */
-	uint64_t post_tag = 0; /* of that request */
-	unsigned failures = 0; /* in a row */
-	cs_timer *retry = nullptr;
-};
-
-/* Of one POST. */
-static constexpr size_t device_frames_most = 100;
-static constexpr size_t device_bytes_most = 1024 * 1024;
-/* Answers that wait for the next POST. */
-static constexpr size_t device_answers_most = 50;
-/* Of what the bot said, that the server has not read yet. */
-static constexpr size_t device_output_most = 1024 * 1024;
 /* An account may have more named devices than that only by this plugin. */
 static constexpr size_t device_named_most = 10000;
 static constexpr int64_t device_day_ms = INT64_C(24) * 3600 * 1000;
@@ -64,40 +22,21 @@ void push_device_deleter::operator()(push_device *d) const
 	delete d;
 }
 
-static unsigned long long device_account(const push_device *d)
+unsigned long long device_account(const push_device *d)
 {
 	return d->row.account;
 }
 
 /* ---- the end of a session */
 
-static void device_stop_retry(push_device *d)
-{
-	if (d->retry)
-		d->owner->context.host->timer_del(d->owner->context.self, d->retry);
-	d->retry = nullptr;
-}
-
-/* The session ends, if there is one; what was not confirmed comes again. */
-static void device_leave(push_device *d, int64_t pause)
+void device_leave(push_device *d, int64_t pause)
 {
 	push_plugin *p = d->owner;
 
-	device_stop_retry(d);
-	if (d->watch)
-		p->context.host->unwatch(p->context.self, d->watch);
-	d->watch = nullptr;
-	if (d->fd != -1)
-		(void)close(d->fd);
-	d->fd = -1;
+	posting_close(d);
 	if (d->conn)
 		p->sessions.erase(d->conn);
 	d->conn = 0;
-	d->input.clear();
-	d->output.clear();
-	d->queue.clear();
-	d->answers.clear();
-	d->batch.clear();
 	d->stage = DEVICE_AWAY;
 	d->tag = push_next_tag(p);
 	d->next_try = p->context.host->monotonic() + pause;
@@ -114,173 +53,6 @@ void device_on_closed(push_plugin *p, cs_conn conn)
 		device_leave(found->second.get(), p->conf->lookout);
 	else
 		p->sessions.erase(session);
-}
-
-/* ---- the other end of the connection */
-
-static void device_on_event(void *state, int fd, unsigned events, void *arg);
-
-static void device_watch(push_device *d)
-{
-	const plugin_context &c = d->owner->context;
-	const unsigned events = CS_WATCH_READ | (d->output.empty() ? 0u : unsigned{CS_WATCH_WRITE});
-
-	if (d->watch)
-		c.host->unwatch(c.self, d->watch);
-	d->watch = c.host->watch(c.self, d->fd, events, device_on_event, d);
-}
-
-/* What the socket does not take is kept until it does. An error is seen when it is read. */
-static void device_write_some(push_device *d)
-{
-	const bool waited = !d->output.empty();
-
-	while (!d->output.empty()) {
-		const ssize_t size = send(d->fd, d->output.data(), d->output.size(), MSG_NOSIGNAL);
-
-		if (size <= 0)
-			break;
-		d->output.erase(0, static_cast<size_t>(size));
-	}
-	if (waited)
-		device_watch(d);
-}
-
-static void device_post_some(push_device *d);
-
-/* An answer is not posted for its own sake: a bot that answers each refusal with the same wrong frame would go round in
- * a circle. */
-static void device_take_frame(push_device *d, std::string frame)
-{
-	const document_frame look = document_look(d->row.account, frame);
-
-	if (look.msgid == 0 || look.msgid == CS_MSGID_PONG)
-		return;
-	if (!look.is_answer) {
-		d->queue.push_back({std::move(frame), look});
-		return;
-	}
-	if (look.answers_to == CS_MSGID_DELIVERED || look.error == CS_ERRNO_GOING_AWAY)
-		return;
-	if (d->answers.size() == device_answers_most)
-		d->answers.pop_front();
-	d->answers.push_back({std::move(frame), look});
-}
-
-/* false: the other end is closed. */
-static bool device_read_some(push_device *d)
-{
-	static constexpr size_t piece = 65536, pieces_most = 16;
-	std::vector<std::string> frames;
-
-	for (size_t i = 0; i < pieces_most; i++) {
-		const size_t at = d->input.size();
-
-		d->input.resize(at + piece);
-		const ssize_t size = recv(d->fd, d->input.data() + at, piece, 0);
-		const int error = errno;
-		d->input.resize(at + static_cast<size_t>(std::max<ssize_t>(size, 0)));
-		if (size == 0 || (size < 0 && error != EAGAIN && error != EINTR))
-			return false;
-		if (size < 0)
-			break;
-	}
-	document_take_frames(&d->input, &frames);
-	for (std::string &frame : frames)
-		device_take_frame(d, std::move(frame));
-	return true;
-}
-
-static void device_on_event(void *, int, unsigned events, void *arg)
-{
-	push_device *d = static_cast<push_device *>(arg);
-
-	if (!device_read_some(d)) {
-		device_leave(d, d->owner->conf->lookout);
-		return;
-	}
-	if (events & CS_WATCH_WRITE)
-		device_write_some(d);
-	device_post_some(d);
-}
-
-/* ---- posting */
-
-static void device_take_batch(push_device *d)
-{
-	size_t bytes = 0;
-
-	while (!d->answers.empty() && d->batch.size() + 1 < device_frames_most) {
-		bytes += d->answers.front().frame.size();
-		d->batch.push_back(std::move(d->answers.front()));
-		d->answers.pop_front();
-	}
-	while (!d->queue.empty() && d->batch.size() < device_frames_most && bytes < device_bytes_most) {
-		bytes += d->queue.front().frame.size();
-		d->batch.push_back(std::move(d->queue.front()));
-		d->queue.pop_front();
-	}
-}
-
-/* Everything of the batch was received. */
-static void device_confirm(push_device *d)
-{
-	std::map<std::pair<cs_conversation_kind, uint64_t>, uint64_t> up_to;
-
-	for (const device_item &item : d->batch)
-		if (item.look.seq)
-			up_to[{item.look.kind, item.look.of}] = item.look.seq;
-	for (const auto &[conversation, seq] : up_to)
-		d->output += document_delivered(d->row.account, conversation.first, conversation.second, seq) + "\n";
-	d->owner->figures.frames += static_cast<int64_t>(d->batch.size());
-	d->batch.clear();
-}
-
-/* What the bot says in its answer. */
-static void device_say(push_device *d, const http_post *post)
-{
-	std::vector<std::string> frames;
-
-	if (post->answer.empty() || !document_read_answer(post->answer, &frames))
-		return;
-	for (size_t i = 0; i < std::min(frames.size(), device_frames_most); i++)
-		d->output += frames[i] + "\n";
-	d->owner->figures.said += static_cast<int64_t>(std::min(frames.size(), device_frames_most));
-}
-
-static void device_try_again(void *, void *arg)
-{
-	push_device *d = static_cast<push_device *>(arg);
-
-	d->retry = nullptr;
-	device_post_some(d);
-}
-
-static void device_log_failure(const push_device *d, const http_post *post)
-{
-	const plugin_context &c = d->owner->context;
-	const std::string origin = http_url_origin(d->row.url);
-
-	if (post->end == HTTP_ANSWERED)
-		c.host->log(c.self, CS_LOG_WARNING, "a bot does not take its messages account=%llu url=%s status=%d",
-		            device_account(d), origin.c_str(), post->status);
-	else
-		c.host->log(c.self, CS_LOG_WARNING, "a bot does not take its messages account=%llu url=%s why=%s",
-		            device_account(d), origin.c_str(), post->why.c_str());
-}
-
-static void device_fail(push_device *d, const http_post *post)
-{
-	push_plugin *p = d->owner;
-	const plugin_context &c = p->context;
-
-	p->figures.failures++;
-	if (d->failures++ == 0)
-		device_log_failure(d, post);
-	d->retry = c.host->timer_add(c.self,
-	                             backoff_wait(push_backoff(p), d->failures,
-	                                          post->end == HTTP_ANSWERED ? post->retry_after : -1, sign_random()),
-	                             0, device_try_again, d);
 }
 
 struct device_ending {
@@ -304,7 +76,7 @@ static void device_end_stored(void *state, cs_conn, int, void *arg)
 	push_tell_change(static_cast<push_plugin *>(state));
 }
 
-static void device_give_up(push_device *d)
+void device_give_up(push_device *d)
 {
 	push_plugin *p = d->owner;
 	const plugin_context &c = p->context;
@@ -316,64 +88,6 @@ static void device_give_up(push_device *d)
 	device_leave(d, p->conf->lookout);
 	if (c.host->work(c.self, 0, CS_WORK_WRITE, device_end_store, device_end_stored, e.get()) == 0)
 		(void)e.release(); /* device_end_stored owns it now */
-}
-
-static void device_posted(void *state, http_post_ptr post, uint64_t tag)
-{
-	push_plugin *p = static_cast<push_plugin *>(state);
-	const uint64_t account = p->posting[tag];
-	const auto found = p->devices.find(account);
-
-	p->posting.erase(tag);
-	if (found == p->devices.end())
-		return;
-	push_device *d = found->second.get();
-	if (d->post_tag != tag)
-		return;
-	const bool is_good = post->end == HTTP_ANSWERED && post->status / 100 == 2;
-	d->is_posting = false;
-	if (d->post_session != d->tag)
-		return;
-	if (post->end == HTTP_ANSWERED && post->status == 410) {
-		device_give_up(d);
-		return;
-	}
-	if (!is_good) {
-		device_fail(d, post.get());
-		return;
-	}
-	if (d->failures)
-		p->context.host->log(p->context.self, CS_LOG_INFO, "a bot takes its messages again account=%llu url=%s",
-		                     device_account(d), http_url_origin(d->row.url).c_str());
-	d->failures = 0;
-	device_confirm(d);
-	device_say(d, post.get());
-	device_write_some(d);
-	device_post_some(d);
-}
-
-/* At most one request of a device is under way. */
-static void device_post_some(push_device *d)
-{
-	push_plugin *p = d->owner;
-	std::vector<std::string> frames;
-
-	if (d->stage != DEVICE_OPEN || d->is_posting || d->retry || d->output.size() > device_output_most)
-		return;
-	if (d->batch.empty() && !d->queue.empty())
-		device_take_batch(d);
-	if (d->batch.empty())
-		return;
-	for (const device_item &item : d->batch)
-		frames.push_back(item.frame);
-	const uint64_t tag = push_next_tag(p);
-	d->is_posting = true;
-	d->post_session = d->tag;
-	d->post_tag = tag;
-	p->posting[tag] = d->row.account;
-	p->figures.posts++;
-	http_send(p->posts, push_signed_post(p, d->row.url, d->row.secret, document_of_frames(d->row.account, frames)),
-	          device_posted, tag);
 }
 
 /* ---- the steps to a session */
@@ -420,7 +134,7 @@ static void device_attached(void *arg, cs_conn conn, int result, const cs_mailbo
 	if (!d)
 		return;
 	for (size_t i = 0; i < count; i++)
-		device_take_frame(d, std::string(entries[i].frame, entries[i].size));
+		posting_take_frame(d, std::string(entries[i].frame, entries[i].size));
 	if (result == 0)
 		result = p->mailbox->begin(p->mailbox_context, conn, 0);
 	if (result == 0)
@@ -432,7 +146,7 @@ static void device_attached(void *arg, cs_conn conn, int result, const cs_mailbo
 	d->stage = DEVICE_OPEN;
 	p->context.host->log(p->context.self, CS_LOG_INFO, "a bot is served here account=%llu url=%s",
 	                     device_account(d), http_url_origin(d->row.url).c_str());
-	device_post_some(d);
+	posting_some(d);
 }
 
 static void device_claimed(void *, cs_conn conn, int result, void *arg)
@@ -476,10 +190,8 @@ static bool device_adopt(push_device *d)
 		d->conn = 0;
 		return false;
 	}
-	d->fd = pair[1];
 	p->sessions[d->conn] = d->row.account;
-	device_watch(d);
-	return d->watch != nullptr;
+	return posting_open(d, pair[1]);
 }
 
 /* Without CS_CLAIM_KICK: of several nodes, one has the device. */
@@ -587,11 +299,8 @@ static void device_update(push_device *d, const push_device_row &row)
 	d->row.url = row.url;
 	d->row.secret = row.secret;
 	d->row.series = row.series;
-	if (!is_other)
-		return;
-	d->failures = 0;
-	device_stop_retry(d);
-	device_post_some(d);
+	if (is_other)
+		posting_begin_anew(d);
 }
 
 static void device_merge(push_plugin *p, const std::vector<push_device_row> &rows)

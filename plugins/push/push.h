@@ -2,7 +2,7 @@
  * The instance of the plugin push. For its own files; worker thread.
  *
  * The first worker of a node does the work: it has the thread that speaks HTTP (http.h), the devices of bots (device.h)
- * and the notices for accounts that are away (away.h). The instances of the other workers only answer requests. */
+ * and the notices for accounts that are away (away.cpp). The instances of the other workers only answer requests. */
 #ifndef PUSH_PUSH_H
 #define PUSH_PUSH_H
 
@@ -36,7 +36,7 @@ struct push_conf {
 	int64_t max_targets; /* of an account */
 };
 
-struct push_device; /* device.cpp */
+struct push_device; /* device.h */
 struct push_device_deleter {
 	void operator()(push_device *d) const;
 };
@@ -71,7 +71,7 @@ struct push_plugin {
 	push_figures figures;
 	uint64_t last_tag = 0;
 
-	/* ---- device.cpp; of the first worker only */
+	/* ---- device.cpp and posting.cpp; of the first worker only */
 	std::map<uint64_t, push_device_ptr> devices; /* by account */
 	std::unordered_map<cs_conn, uint64_t> sessions; /* the accounts of their connections */
 	std::unordered_map<uint64_t, uint64_t> posting; /* the accounts of the requests, by tag */
