@@ -287,21 +287,31 @@ static int bot_remove_store(cs_db *db, void *arg)
 	return result ? result : user_void_unnamed(db, row.account);
 }
 
-static void bot_removed(void *state, cs_conn conn, int result, void *arg)
+/* Of a bot that is removed no secret was made. */
+static void bot_changed(void *state, cs_conn conn, int result, void *arg)
 {
 	const bot_request_ptr r(static_cast<bot_request *>(arg));
 	const push_plugin *p = static_cast<push_plugin *>(state);
 	const plugin_context &c = p->context;
+	const bool is_removed = r->row.secret.empty();
 
 	if (result) {
 		bot_refuse(p, conn, r.get(), result);
 		return;
 	}
-	const unsigned long long account = r->found.id;
 	push_tell_change(p);
-	push_end_sessions(p, r->found.id);
-	c.host->audit(c.self, "bot_removed", "account=%llu peer=%s", account, r->peer.c_str());
-	c.host->answer(c.self, conn, &r->request, (",\"account\":" + std::to_string(account)).c_str());
+	if (is_removed)
+		push_end_sessions(p, r->found.id);
+	c.host->audit(c.self, is_removed ? "bot_removed" : "bot_secret_changed", "account=%llu peer=%s",
+	              static_cast<unsigned long long>(r->found.id), r->peer.c_str());
+	wiped_text more = ",\"account\":";
+	more += std::to_string(r->found.id).c_str();
+	if (!is_removed) {
+		more += ",\"secret\":\"";
+		more += r->row.secret.c_str();
+		more += '"';
+	}
+	c.host->answer(c.self, conn, &r->request, more.c_str());
 }
 
 int push_on_bot_remove(void *state, const cs_frame *frame)
@@ -311,7 +321,7 @@ int push_on_bot_remove(void *state, const cs_frame *frame)
 
 	if (bot_read_which(p, frame, r.get()))
 		return CS_REJECT;
-	return bot_run(p, frame, CS_WORK_WRITE, bot_remove_store, bot_removed, std::move(r));
+	return bot_run(p, frame, CS_WORK_WRITE, bot_remove_store, bot_changed, std::move(r));
 }
 
 static int bot_secret_store(cs_db *db, void *arg)
@@ -324,27 +334,6 @@ static int bot_secret_store(cs_db *db, void *arg)
 	return result ? result : push_device_set_secret(db, row.account, r->row.secret);
 }
 
-static void bot_secret_stored(void *state, cs_conn conn, int result, void *arg)
-{
-	const bot_request_ptr r(static_cast<bot_request *>(arg));
-	const push_plugin *p = static_cast<push_plugin *>(state);
-	const plugin_context &c = p->context;
-
-	if (result) {
-		bot_refuse(p, conn, r.get(), result);
-		return;
-	}
-	const unsigned long long account = r->found.id;
-	wiped_text more = ",\"account\":";
-	more += std::to_string(account).c_str();
-	more += ",\"secret\":\"";
-	more += r->row.secret.c_str();
-	more += '"';
-	push_tell_change(p);
-	c.host->audit(c.self, "bot_secret_changed", "account=%llu peer=%s", account, r->peer.c_str());
-	c.host->answer(c.self, conn, &r->request, more.c_str());
-}
-
 int push_on_bot_secret(void *state, const cs_frame *frame)
 {
 	const push_plugin *p = static_cast<push_plugin *>(state);
@@ -353,5 +342,5 @@ int push_on_bot_secret(void *state, const cs_frame *frame)
 	if (bot_read_which(p, frame, r.get()))
 		return CS_REJECT;
 	r->row.secret = sign_make_secret().c_str();
-	return bot_run(p, frame, CS_WORK_WRITE, bot_secret_store, bot_secret_stored, std::move(r));
+	return bot_run(p, frame, CS_WORK_WRITE, bot_secret_store, bot_changed, std::move(r));
 }
