@@ -111,10 +111,13 @@ static push_target push_target_of(const cs_db_value *columns)
 	target.secret = sql_text_of(columns[5]);
 	target.preview = sql_number_of(columns[6]) != 0;
 	target.created = columns[7].integer;
+	target.p256dh = sql_text_of(columns[8]);
+	target.auth = sql_text_of(columns[9]);
 	return target;
 }
 
-#define PUSH_TARGET "t.id, t.account, t.device, t.kind, t.url, t.secret, t.preview, t.created"
+#define PUSH_TARGET "t.id, t.account, t.device, t.kind, t.url, t.secret, t.preview, t.created, t.p256dh, t.auth"
+static constexpr size_t push_target_columns = 10;
 
 static int push_target_take(void *arg, const cs_db_value *columns, size_t)
 {
@@ -146,16 +149,17 @@ int push_target_set(cs_db *db, const push_target &target, size_t most)
 		return MODEL_FULL;
 	if (former != targets.end())
 		return sql_run(db,
-		               "UPDATE push_target SET kind = ?, url = ?, secret = ?, preview = ?, created = ?"
-		               " WHERE id = ?",
+		               "UPDATE push_target SET kind = ?, url = ?, secret = ?, preview = ?, created = ?,"
+		               " p256dh = ?, auth = ? WHERE id = ?",
 		               {sql_integer(target.kind), sql_text(target.url), sql_text(target.secret),
-		                sql_integer(target.preview), push_time(target.created), sql_integer(former->id)});
+		                sql_integer(target.preview), push_time(target.created), sql_text(target.p256dh),
+		                sql_text(target.auth), sql_integer(former->id)});
 	return sql_run(db,
-	               "INSERT INTO push_target (account, device, kind, url, secret, preview, created)"
-	               " VALUES (?, ?, ?, ?, ?, ?, ?)",
+	               "INSERT INTO push_target (account, device, kind, url, secret, preview, created, p256dh, auth)"
+	               " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
 	               {sql_integer(target.account), sql_text(target.device), sql_integer(target.kind),
 	                sql_text(target.url), sql_text(target.secret), sql_integer(target.preview),
-	                push_time(target.created)});
+	                push_time(target.created), sql_text(target.p256dh), sql_text(target.auth)});
 }
 
 int push_target_gone(cs_db *db, uint64_t id, std::string_view url)
@@ -344,7 +348,7 @@ static int push_note_fill(void *arg, const cs_db_value *columns, size_t)
 {
 	push_note_found *found = static_cast<push_note_found *>(arg);
 	push_note *note = found->note;
-	const cs_db_value *at = columns + 8;
+	const cs_db_value *at = columns + push_target_columns;
 
 	found->is_there = true;
 	note->target = push_target_of(columns);

@@ -56,6 +56,8 @@ struct push_target {
 	push_kind kind = PUSH_POST;
 	std::string url, secret;
 	bool preview = false;
+	std::string p256dh,
+		auth; /* of a PUSH_UNIFIED that is encrypted, else empty: keys of the client, in base64url */
 	int64_t created = 0; /* ms */
 };
 

@@ -13,6 +13,7 @@
 
 #include "../shared/object.h"
 #include "document.h"
+#include "encrypt.h"
 #include "notice.h"
 #include "sign.h"
 
@@ -262,23 +263,38 @@ static void away_posted(void *state, http_post_ptr post, uint64_t tag)
 		(void)n.release(); /* away_ended owns it now */
 }
 
+/* NULL: it cannot be encrypted. */
+static http_post_ptr away_make_unified(const push_target &target, std::string document)
+{
+	auto post = std::make_unique<http_post>();
+	encrypt_keys keys;
+
+	post->url = target.url;
+	if (target.p256dh.empty()) {
+		post->headers = {"Content-Type: application/json", "TTL: 86400"};
+		post->body = std::move(document);
+		return post;
+	}
+	post->headers = {"Content-Type: application/octet-stream", "Content-Encoding: aes128gcm", "TTL: 86400"};
+	if (encrypt_read_keys(target.p256dh, target.auth, &keys) || !encrypt_text(keys, document, &post->body))
+		return nullptr;
+	return post;
+}
+
+/* NULL: it cannot be encrypted. */
 static http_post_ptr away_make_post(const push_plugin *p, const push_note &note)
 {
 	const std::string text = notice_text(note);
-	http_post_ptr post;
 
 	if (note.target.kind == PUSH_POST)
 		return push_signed_post(p, note.target.url, note.target.secret, notice_document(note, text));
-	post = std::make_unique<http_post>();
+	if (note.target.kind == PUSH_UNIFIED)
+		return away_make_unified(note.target, notice_document(note, text));
+	auto post = std::make_unique<http_post>();
 	post->url = note.target.url;
-	if (note.target.kind == PUSH_NTFY) {
-		post->headers = {"Title: " + notice_header(notice_title(note)), "Tags: speech_balloon",
-		                 "Content-Type: text/plain; charset=utf-8"};
-		post->body = text.empty() ? "New message" : text;
-	} else {
-		post->headers = {"Content-Type: application/json", "TTL: 86400"};
-		post->body = notice_document(note, text);
-	}
+	post->headers = {"Title: " + notice_header(notice_title(note)), "Tags: speech_balloon",
+	                 "Content-Type: text/plain; charset=utf-8"};
+	post->body = text.empty() ? "New message" : text;
 	return post;
 }
 
@@ -300,7 +316,14 @@ static void away_taken(void *state, cs_conn, int result, void *arg)
 	}
 	*p->notes[n->tag] = n->note;
 	p->figures.posts++;
-	http_send(p->posts, away_make_post(p, n->note), away_posted, n->tag);
+	http_post_ptr post = away_make_post(p, n->note);
+	if (post) {
+		http_send(p->posts, std::move(post), away_posted, n->tag);
+		return;
+	}
+	post = std::make_unique<http_post>();
+	post->why = "the notice cannot be encrypted";
+	away_posted(p, std::move(post), n->tag);
 }
 
 static bool away_is_busy(const push_plugin *p, uint64_t target)

@@ -13,7 +13,7 @@
 [[nodiscard]] std::string notice_text(const push_note &note);
 /* Who said it, and in which group. */
 [[nodiscard]] std::string notice_title(const push_note &note);
-/* {"account":A,"peer":P or "groupid":G,...}; less than 4,096 bytes. */
+/* {"account":A,"peer":P or "groupid":G,...}; at most 3,993 bytes, see encrypt.h. */
 [[nodiscard]] std::string notice_document(const push_note &note, std::string_view text);
 /* As the value of a header: on one line, in ASCII. */
 [[nodiscard]] std::string notice_header(std::string_view text);

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "document.h"
+#include "encrypt.h"
 #include "sign.h"
 
 /* In bytes. */
@@ -72,6 +73,27 @@ static int target_refuse(const push_plugin *p, const cs_frame *frame, int wire_e
 	return c.host->refuse(c.self, frame->conn, &frame->request, wire_errno, "%s", text);
 }
 
+/* 0, or CS_REJECT after the request was refused. The kind is known. */
+static int target_read_keys(const push_plugin *p, const cs_frame *frame, push_target *target)
+{
+	const plugin_context &c = p->context;
+	std::string_view p256dh, auth;
+	encrypt_keys keys;
+
+	if (!c.host->has(frame, "p256dh") && !c.host->has(frame, "auth"))
+		return 0;
+	if (target->kind != PUSH_UNIFIED)
+		return target_refuse(p, frame, CS_ERRNO_BAD_FRAME, "p256dh and auth are for kind unifiedpush only");
+	if (field_text(c, frame, "p256dh", FIELD_REQUIRED, &p256dh) ||
+	    field_text(c, frame, "auth", FIELD_REQUIRED, &auth))
+		return CS_REJECT;
+	if (const char *fault = encrypt_read_keys(p256dh, auth, &keys))
+		return target_refuse(p, frame, CS_ERRNO_BAD_FRAME, fault);
+	target->p256dh = p256dh;
+	target->auth = auth;
+	return 0;
+}
+
 /* 0, or CS_REJECT after the request was refused. */
 static int target_read(const push_plugin *p, const cs_frame *frame, push_target *target)
 {
@@ -94,7 +116,7 @@ static int target_read(const push_plugin *p, const cs_frame *frame, push_target 
 	target->kind = static_cast<push_kind>(known - target_kinds.begin());
 	target->url = url;
 	target->preview = preview != 0;
-	return 0;
+	return target_read_keys(p, frame, target);
 }
 
 int push_on_set_push(void *state, const cs_frame *frame)
@@ -119,7 +141,7 @@ static int target_list_read(cs_db *db, void *arg)
 	return push_target_list(db, r->target.account, &r->targets);
 }
 
-/* A URL can hold a secret, which another device of the account need not learn. */
+/* A URL can hold a secret, which another device of the account need not learn; nor the keys. */
 static void target_listed(void *state, cs_conn conn, int result, void *arg)
 {
 	const target_request_ptr r(static_cast<target_request *>(arg));
@@ -132,6 +154,7 @@ static void target_listed(void *state, cs_conn conn, int result, void *arg)
 		more += ",\"kind\":\"" + std::string(target_kinds[target.kind]) + "\",\"receiver\":";
 		document_quote(&more, http_url_origin(target.url));
 		more += std::string(",\"preview\":") + (target.preview ? "true" : "false") +
+		        ",\"encrypted\":" + (target.p256dh.empty() ? "false" : "true") +
 		        ",\"since\":" + std::to_string(target.created) + "}";
 	}
 	if (result == 0)

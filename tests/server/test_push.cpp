@@ -13,6 +13,7 @@
 #include "tests/support/chatctl_runner.h"
 #include "tests/support/check.h"
 #include "tests/support/client.h"
+#include "tests/support/decrypt.h"
 #include "tests/support/operator.h"
 #include "tests/support/receiver.h"
 #include "tests/support/server.h"
@@ -518,6 +519,82 @@ static void who_is_away_is_told_in_the_way_that_each_receiver_wants(void **state
 	assert_int_equal(up[0].headers.count("chatserverd-signature"), 0);
 }
 
+static std::string keys_of(const decrypt_client &keys)
+{
+	return ",\"p256dh\":\"" + decrypt_to_text(keys.point) + "\",\"auth\":\"" + decrypt_to_text(keys.secret) + "\"";
+}
+
+static std::string pushes_of(test_client *c)
+{
+	return CLIENT_ASK(c, 0, "{\"msgid\":171,\"id\":%lld", static_cast<long long>(c->id)).bytes;
+}
+
+static void an_encrypted_notice_can_be_read_with_the_keys_of_its_client_only(void **state)
+{
+	stage *st = static_cast<stage *>(*state);
+	test_client *ann = client_enter(st->server, "ann"), *bob = client_enter(st->server, "bob");
+	const decrypt_client keys = decrypt_make_client();
+	const long long from = ann->id, to = bob->id;
+	const std::string name = ann->name,
+			  wanted = check_format(
+				  "{\"account\":%lld,\"peer\":%lld,\"seq\":1,\"from\":%s,\"text\":\"come\"}", to, from,
+				  json_quote(name).c_str());
+
+	set_push(bob, st, "unifiedpush", "/up", (",\"preview\":true" + keys_of(keys)).c_str());
+	const std::string pushes = pushes_of(bob);
+	assert_true(pushes.find("\"encrypted\":true") != std::string::npos);
+	assert_true(pushes.find(decrypt_to_text(keys.point)) == std::string::npos &&
+	            pushes.find(decrypt_to_text(keys.secret)) == std::string::npos);
+	test_server_restart(st->server);
+	ann = client_return(st->server, from);
+	client_chat_safely(ann, to, "come");
+	const receiver_request notice = receiver_wait(st->hook, "/up", 1)[0];
+	assert_string_equal(notice.headers.at("content-type").c_str(), "application/octet-stream");
+	assert_string_equal(notice.headers.at("content-encoding").c_str(), "aes128gcm");
+	assert_string_equal(notice.headers.at("ttl").c_str(), "86400");
+	assert_string_equal(decrypt_body(keys, notice.body).c_str(), wanted.c_str());
+	/* The next one of the device takes its place. */
+	bob = client_return(st->server, to);
+	set_push(bob, st, "unifiedpush", "/plain");
+	assert_true(pushes_of(bob).find("\"encrypted\":false") != std::string::npos);
+	const std::string log = test_server_log(st->server);
+	assert_true(log.find(decrypt_to_text(keys.point)) == std::string::npos &&
+	            log.find(decrypt_to_text(keys.secret)) == std::string::npos);
+}
+
+static void keys_that_nothing_can_be_encrypted_with_are_refused(void **state)
+{
+	stage *st = static_cast<stage *>(*state);
+	test_client *bob = client_enter(st->server, "bob");
+	const decrypt_client keys = decrypt_make_client();
+	decrypt_client wrong;
+	const std::string url = json_quote(receiver_url(st->hook, "/up"));
+	const auto refused = [&](const char *kind, const std::string &fields, const char *text) {
+		const test_frame answer =
+			CLIENT_ASK(bob, CS_ERRNO_BAD_FRAME, "{\"msgid\":170,\"id\":%lld,\"url\":%s,\"kind\":\"%s\"%s",
+		                   static_cast<long long>(bob->id), url.c_str(), kind, fields.c_str());
+
+		assert_true(answer.bytes.find(text) != std::string::npos);
+	};
+
+	wrong.point = keys.point.substr(0, 64);
+	wrong.secret = keys.secret;
+	refused("unifiedpush", keys_of(wrong), "p256dh must be 65 bytes");
+	wrong.point = keys.point;
+	wrong.point[64] = static_cast<char>(wrong.point[64] ^ 1);
+	refused("unifiedpush", keys_of(wrong), "p256dh must be a point of the curve");
+	wrong.point = keys.point;
+	wrong.secret = "short";
+	refused("unifiedpush", keys_of(wrong), "auth must be 16 bytes");
+	refused("unifiedpush", ",\"p256dh\":\"" + decrypt_to_text(keys.point) + "\"", "auth");
+	refused("unifiedpush", ",\"auth\":\"" + decrypt_to_text(keys.secret) + "\"", "p256dh");
+	refused("unifiedpush", ",\"p256dh\":7,\"auth\":\"x\"", "p256dh");
+	refused("unifiedpush", ",\"p256dh\":\"*\",\"auth\":\"*\"", "p256dh");
+	refused("post", keys_of(keys), "for kind unifiedpush only");
+	refused("ntfy", keys_of(keys), "for kind unifiedpush only");
+	assert_true(pushes_of(bob).find("\"pushes\":[]") != std::string::npos);
+}
+
 static void nobody_is_told_of_what_a_device_has_or_what_was_read(void **state)
 {
 	stage *st = static_cast<stage *>(*state);
@@ -643,6 +720,8 @@ int main()
 		PUSH_TEST(a_bot_is_listed_gets_another_secret_and_is_removed),
 		PUSH_TEST(an_operator_makes_and_ends_bots_with_chatctl),
 		PUSH_TEST(who_is_away_is_told_in_the_way_that_each_receiver_wants),
+		PUSH_TEST(an_encrypted_notice_can_be_read_with_the_keys_of_its_client_only),
+		PUSH_TEST(keys_that_nothing_can_be_encrypted_with_are_refused),
 		PUSH_TEST(nobody_is_told_of_what_a_device_has_or_what_was_read),
 		PUSH_TEST(one_notice_of_a_conversation_is_sent_in_a_time_and_the_last_message_is_told),
 		PUSH_TEST(a_notice_survives_failures_and_the_death_of_the_server),

@@ -12,6 +12,7 @@
 #include "../../plugins/push/address.h"
 #include "../../plugins/push/backoff.h"
 #include "../../plugins/push/document.h"
+#include "../../plugins/push/encrypt.h"
 #include "../../plugins/push/http.h"
 #include "../../plugins/push/notice.h"
 #include "../../plugins/push/sign.h"
@@ -267,7 +268,7 @@ static void a_preview_has_at_most_a_hundred_characters_and_its_title_is_one_line
 	note.group_name = "x\r\nEvil: 1";
 	assert_string_equal(notice_header(notice_title(note)).c_str(), "=?UTF-8?B?YW5uIGluIHgNCkV2aWw6IDE=?=");
 	note.sender_name = note.group_name = han.substr(0, 150) + std::string(50, '\x01');
-	assert_true(notice_document(note, std::string(100, '\x01')).size() < 4096);
+	assert_true(notice_document(note, std::string(100, '\x01')).size() <= encrypt_text_most);
 }
 
 static void a_url_must_be_of_http_and_name_a_host(void **)
