@@ -113,11 +113,14 @@ static push_target push_target_of(const cs_db_value *columns)
 	target.created = columns[7].integer;
 	target.p256dh = sql_text_of(columns[8]);
 	target.auth = sql_text_of(columns[9]);
+	target.failing = columns[10].integer;
+	target.failed = columns[11].integer;
 	return target;
 }
 
-#define PUSH_TARGET "t.id, t.account, t.device, t.kind, t.url, t.secret, t.preview, t.created, t.p256dh, t.auth"
-static constexpr size_t push_target_columns = 10;
+#define PUSH_TARGET                                                                                                    \
+	"t.id, t.account, t.device, t.kind, t.url, t.secret, t.preview, t.created, t.p256dh, t.auth, t.failing, t.failed"
+static constexpr size_t push_target_columns = 12;
 
 static int push_target_take(void *arg, const cs_db_value *columns, size_t)
 {
@@ -150,7 +153,7 @@ int push_target_set(cs_db *db, const push_target &target, size_t most)
 	if (former != targets.end())
 		return sql_run(db,
 		               "UPDATE push_target SET kind = ?, url = ?, secret = ?, preview = ?, created = ?,"
-		               " p256dh = ?, auth = ? WHERE id = ?",
+		               " p256dh = ?, auth = ?, failing = NULL, failed = NULL WHERE id = ?",
 		               {sql_integer(target.kind), sql_text(target.url), sql_text(target.secret),
 		                sql_integer(target.preview), push_time(target.created), sql_text(target.p256dh),
 		                sql_text(target.auth), sql_integer(former->id)});
@@ -403,24 +406,33 @@ int push_note_take(cs_db *db, push_note *note, int64_t until, bool *taken_r)
 int push_note_sent(cs_db *db, const push_note &note, int64_t now, int64_t interval)
 {
 	const cs_db_value wanted = sql_integer(note.wanted);
+	const int result =
+		sql_run(db,
+	                "UPDATE push_note SET due = CASE WHEN wanted > ? THEN ? END, told = ?, sent = ?, failures = 0"
+	                " WHERE target = ? AND conversation = ?",
+	                {wanted, push_time(now + interval), wanted, push_time(now), sql_integer(note.target_id),
+	                 sql_integer(note.conversation)});
 
-	return sql_run(db,
-	               "UPDATE push_note SET due = CASE WHEN wanted > ? THEN ? END, told = ?, sent = ?, failures = 0"
-	               " WHERE target = ? AND conversation = ?",
-	               {wanted, push_time(now + interval), wanted, push_time(now), sql_integer(note.target_id),
-	                sql_integer(note.conversation)});
+	if (result || !note.target.failing)
+		return result;
+	return sql_run(db, "UPDATE push_target SET failing = NULL, failed = NULL WHERE id = ?",
+	               {sql_integer(note.target_id)});
 }
 
-int push_note_failed(cs_db *db, const push_note &note, int64_t due)
+int push_note_failed(cs_db *db, const push_note &note, int64_t now, int64_t since, int64_t due)
 {
-	const int result =
+	int result =
 		sql_run(db,
 	                "UPDATE push_note SET due = ?, failures = failures + 1 WHERE target = ? AND conversation = ?"
 	                " AND due IS NOT NULL",
 	                {push_time(due), sql_integer(note.target_id), sql_integer(note.conversation)});
 
 	/* Its other notices wait as well: the receiver is the same. */
+	if (!result)
+		result = sql_run(db, "UPDATE push_note SET due = ? WHERE target = ? AND due < ?",
+		                 {push_time(due), sql_integer(note.target_id), push_time(due)});
 	return result ? result
-	              : sql_run(db, "UPDATE push_note SET due = ? WHERE target = ? AND due < ?",
-	                        {push_time(due), sql_integer(note.target_id), push_time(due)});
+	              : sql_run(db, "UPDATE push_target SET failing = ?, failed = ? WHERE id = ? AND url = ?",
+	                        {push_time(since), push_time(now), sql_integer(note.target_id),
+	                         sql_text(note.target.url)});
 }

@@ -56,9 +56,11 @@ struct push_target {
 	push_kind kind = PUSH_POST;
 	std::string url, secret;
 	bool preview = false;
-	std::string p256dh,
-		auth; /* of a PUSH_UNIFIED that is encrypted, else empty: keys of the client, in base64url */
+	/* Keys of the client, in base64url, of a PUSH_UNIFIED that is encrypted; else empty. */
+	std::string p256dh, auth;
 	int64_t created = 0; /* ms */
+	/* ms; 0: it has taken the last notice. Since when it takes none without a break, and when the last one failed. */
+	int64_t failing = 0, failed = 0;
 };
 
 /* Those of an account. Reader or writer. */
@@ -123,7 +125,7 @@ struct push_note {
 [[nodiscard]] int push_note_take(cs_db *db, push_note *note, int64_t until, bool *taken_r);
 /* It was sent. Writer. */
 [[nodiscard]] int push_note_sent(cs_db *db, const push_note &note, int64_t now, int64_t interval);
-/* It failed, and is due again then. Writer. */
-[[nodiscard]] int push_note_failed(cs_db *db, const push_note &note, int64_t due);
+/* It failed now, and is due again then. since: see failing of the target. Writer. */
+[[nodiscard]] int push_note_failed(cs_db *db, const push_note &note, int64_t now, int64_t since, int64_t due);
 
 #endif

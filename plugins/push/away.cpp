@@ -183,7 +183,7 @@ struct away_note {
 	push_note note;
 	uint64_t tag = 0;
 	int64_t now = 0, interval = 0, until = 0;
-	int64_t due = 0; /* of a failed one */
+	int64_t due = 0, since = 0; /* of a failed one: see push_note_failed */
 	bool is_sent = false, is_over = false, is_taken = false;
 };
 
@@ -195,7 +195,8 @@ static int away_end_store(cs_db *db, void *arg)
 
 	if (n->is_over)
 		return push_target_gone(db, n->note.target.id, n->note.target.url);
-	return n->is_sent ? push_note_sent(db, n->note, n->now, n->interval) : push_note_failed(db, n->note, n->due);
+	return n->is_sent ? push_note_sent(db, n->note, n->now, n->interval)
+	                  : push_note_failed(db, n->note, n->now, n->since, n->due);
 }
 
 /* If it could not be noted, the notice is sent again when its time is over. */
@@ -226,10 +227,41 @@ static void away_log(push_plugin *p, const push_target &target, const http_post 
 		            account, origin.c_str(), post->why.c_str());
 }
 
-static bool away_is_over(const push_note &note, const http_post *post)
+/* The receiver wants no more. */
+static bool away_is_refused(const push_note &note, const http_post *post)
 {
 	return post->end == HTTP_ANSWERED &&
 	       (post->status == 410 || (post->status == 404 && note.target.kind == PUSH_UNIFIED));
+}
+
+static bool away_is_given_up(const push_plugin *p, const away_note *n)
+{
+	return !n->is_sent && p->conf->give_up && n->now - n->since >= p->conf->give_up;
+}
+
+static void away_log_removal(push_plugin *p, const push_target &target, cs_log_level level, const char *why)
+{
+	p->failing.erase(target.id);
+	p->context.host->log(p->context.self, level, "%s, it is removed account=%llu url=%s", why,
+	                     static_cast<unsigned long long>(target.account), http_url_origin(target.url).c_str());
+}
+
+/* What follows from the answer. */
+static void away_judge(push_plugin *p, away_note *n, const http_post *post)
+{
+	const push_target &target = n->note.target;
+
+	n->is_sent = post->end == HTTP_ANSWERED && post->status / 100 == 2;
+	n->since = backoff_failing_since(push_backoff(p), target.failing, target.failed, n->now);
+	n->due = n->now + backoff_wait(push_backoff(p), n->note.failures + 1,
+	                               post->end == HTTP_ANSWERED ? post->retry_after : -1, sign_random());
+	n->is_over = away_is_refused(n->note, post) || away_is_given_up(p, n);
+	if (!n->is_over)
+		away_log(p, target, post, n->is_sent);
+	else if (away_is_refused(n->note, post))
+		away_log_removal(p, target, CS_LOG_INFO, "a receiver wants no more notices");
+	else
+		away_log_removal(p, target, CS_LOG_WARNING, "a receiver has taken no notice for push.give_up");
 }
 
 static void away_posted(void *state, http_post_ptr post, uint64_t tag)
@@ -245,20 +277,9 @@ static void away_posted(void *state, http_post_ptr post, uint64_t tag)
 	p->notes.erase(found);
 	n->now = c.host->now();
 	n->interval = p->conf->interval;
-	n->is_sent = post->end == HTTP_ANSWERED && post->status / 100 == 2;
-	n->is_over = away_is_over(n->note, post.get());
-	n->due = n->now + backoff_wait(push_backoff(p), n->note.failures + 1,
-	                               post->end == HTTP_ANSWERED ? post->retry_after : -1, sign_random());
+	away_judge(p, n.get(), post.get());
 	p->figures.failures += !n->is_sent;
 	p->figures.notices += n->is_sent;
-	if (n->is_over) {
-		p->failing.erase(n->note.target.id);
-		c.host->log(c.self, CS_LOG_INFO, "a receiver wants no more notices, it is removed account=%llu url=%s",
-		            static_cast<unsigned long long>(n->note.target.account),
-		            http_url_origin(n->note.target.url).c_str());
-	} else {
-		away_log(p, n->note.target, post.get(), n->is_sent);
-	}
 	if (c.host->work(c.self, 0, CS_WORK_WRITE, away_end_store, away_ended, n.get()) == 0)
 		(void)n.release(); /* away_ended owns it now */
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * How long to wait before a receiver that failed is asked again. */
+ * How long to wait before a receiver that failed is asked again, and for how long it has failed. */
 #include "backoff.h"
 
 #include <algorithm>
 
 /* More doublings than any bounds hold. */
 static constexpr unsigned backoff_doublings_most = 40;
+static constexpr int64_t backoff_day_ms = INT64_C(24) * 3600 * 1000;
 
 int64_t backoff_wait(const backoff_bounds &bounds, unsigned failures, int64_t retry_after, uint32_t random)
 {
@@ -18,4 +19,11 @@ int64_t backoff_wait(const backoff_bounds &bounds, unsigned failures, int64_t re
 	wait = std::min(wait, bounds.most);
 	wait += wait / 2 * static_cast<int64_t>(random % 1024) / 1024 - wait / 4;
 	return std::clamp(wait, bounds.least, bounds.most);
+}
+
+int64_t backoff_failing_since(const backoff_bounds &bounds, int64_t first, int64_t last, int64_t now)
+{
+	const int64_t pause = std::max(backoff_day_ms, 2 * bounds.most);
+
+	return first && now - last <= pause ? std::min(first, now) : now;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * How long to wait before a receiver that failed is asked again. Pure. */
+ * How long to wait before a receiver that failed is asked again, and for how long it has failed. Pure. */
 #ifndef PUSH_BACKOFF_H
 #define PUSH_BACKOFF_H
 
@@ -16,5 +16,10 @@ struct backoff_bounds {
  * it is obeyed as far as the bounds go. */
 [[nodiscard]] int64_t backoff_wait(const backoff_bounds &bounds, unsigned failures, int64_t retry_after,
                                    uint32_t random);
+
+/* Since when a receiver that fails now has been failing without a break. first, last: when it failed before; 0: it did
+ * not. All in ms. When nothing was tried for more than a day, and more than twice the longest wait, nobody knows whether
+ * it was there, and the failures begin now. */
+[[nodiscard]] int64_t backoff_failing_since(const backoff_bounds &bounds, int64_t first, int64_t last, int64_t now);
 
 #endif

@@ -38,6 +38,7 @@ struct push_device {
 	uint64_t post_session = 0; /* the tag of the session whose batch is being posted */
 	uint64_t post_tag = 0; /* of that request */
 	unsigned failures = 0; /* in a row */
+	int64_t warned = 0; /* monotonic, ms: when the log said so */
 	cs_timer *retry = nullptr;
 };
 

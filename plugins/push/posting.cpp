@@ -190,17 +190,25 @@ static void posting_try_again(void *, void *arg)
 	posting_some(d);
 }
 
-static void posting_log_failure(const push_device *d, const http_post *post)
+/* The first failure is logged, and then one now and then. */
+static void posting_log_failure(push_device *d, const http_post *post)
 {
 	const plugin_context &c = d->owner->context;
 	const std::string origin = http_url_origin(d->row.url);
+	const char *still = d->failures > 1 ? "still " : "";
+	const int64_t now = c.host->monotonic();
 
+	if (d->failures > 1 && now < d->warned + d->owner->conf->warn_again)
+		return;
+	d->warned = now;
 	if (post->end == HTTP_ANSWERED)
-		c.host->log(c.self, CS_LOG_WARNING, "a bot does not take its messages account=%llu url=%s status=%d",
-		            device_account(d), origin.c_str(), post->status);
+		c.host->log(c.self, CS_LOG_WARNING,
+		            "a bot %sdoes not take its messages account=%llu url=%s failures=%u status=%d", still,
+		            device_account(d), origin.c_str(), d->failures, post->status);
 	else
-		c.host->log(c.self, CS_LOG_WARNING, "a bot does not take its messages account=%llu url=%s why=%s",
-		            device_account(d), origin.c_str(), post->why.c_str());
+		c.host->log(c.self, CS_LOG_WARNING,
+		            "a bot %sdoes not take its messages account=%llu url=%s failures=%u why=%s", still,
+		            device_account(d), origin.c_str(), d->failures, post->why.c_str());
 }
 
 static void posting_fail(push_device *d, const http_post *post)
@@ -209,8 +217,8 @@ static void posting_fail(push_device *d, const http_post *post)
 	const plugin_context &c = p->context;
 
 	p->figures.failures++;
-	if (d->failures++ == 0)
-		posting_log_failure(d, post);
+	d->failures++;
+	posting_log_failure(d, post);
 	d->retry = c.host->timer_add(c.self,
 	                             backoff_wait(push_backoff(p), d->failures,
 	                                          post->end == HTTP_ANSWERED ? post->retry_after : -1, sign_random()),

@@ -226,6 +226,10 @@ static const cs_option push_options[] = {
          "the shortest time between two notices of one conversation"},
 	{"max_targets", CS_OPTION_INTEGER, offsetof(push_conf, max_targets), 1, 100, "8", nullptr, 1,
          "receivers of notices that an account may have"},
+	{"give_up", CS_OPTION_TIME, offsetof(push_conf, give_up), 0, INT64_C(31536000000), "7d", nullptr, 1,
+         "for how long a receiver of notices may fail without a break before it is removed; 0: for ever"},
+	{"warn_again", CS_OPTION_TIME, offsetof(push_conf, warn_again), 10, INT64_C(31536000000), "1d", nullptr, 1,
+         "how often the log has a warning of a bot whose receiver goes on failing"},
 	{nullptr, CS_OPTION_BOOL, 0, 0, 0, nullptr, nullptr, 0, nullptr},
 };
 

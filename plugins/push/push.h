@@ -34,6 +34,8 @@ struct push_conf {
 	int64_t delay; /* ms */
 	int64_t interval; /* ms */
 	int64_t max_targets; /* of an account */
+	int64_t give_up; /* ms; 0: never */
+	int64_t warn_again; /* ms */
 };
 
 struct push_device; /* device.h */

@@ -700,6 +700,57 @@ static void receivers_of_notices_are_limited_and_ended(void **state)
 	});
 }
 
+static size_t count_in_log(stage *st, const char *text)
+{
+	const std::string log = test_server_log(st->server);
+	size_t count = 0;
+
+	for (size_t at = log.find(text); at != std::string::npos; at = log.find(text, at + 1))
+		count++;
+	return count;
+}
+
+static void a_receiver_that_fails_for_too_long_is_removed_and_a_bot_is_not(void **state)
+{
+	stage *st = static_cast<stage *>(*state);
+	const std::vector<receiver_answer> never(1000, {.status = 503});
+	const int64_t give_up = 600, again = 200;
+
+	test_server_set(st->server, "push.give_up", std::to_string(give_up) + "ms");
+	test_server_set(st->server, "push.warn_again", std::to_string(again) + "ms");
+	test_server_restart(st->server);
+	st->operator_client = operator_open(st->server);
+	const bot b = add_bot(st, "patient", "/bot");
+	test_client *ann = client_enter(st->server, "ann"), *bob = client_enter(st->server, "bob");
+	const int64_t to = bob->id;
+	set_push(bob, st, "post", "/dead", ",\"device\":\"a\"");
+	set_push(bob, st, "post", "/good", ",\"device\":\"b\"");
+	client_close(bob);
+	receiver_will(st->hook, "/dead", never);
+	receiver_will(st->hook, "/bot", never);
+	const int64_t before = check_now();
+	client_chat_safely(ann, to, "are you there?");
+	client_chat_safely(ann, b.id, "and you?");
+	test_server_wait_log(st->server, "a receiver has taken no notice for push.give_up, it is removed");
+	const auto dead = receiver_wait(st->hook, "/dead", 2);
+	assert_true(check_now() - dead[0].at >= give_up);
+	test_server_wait_log(st->server, "a bot still does not take its messages");
+	assert_in_range(count_in_log(st, "a bot still does not take its messages"), 1, (check_now() - before) / again);
+	assert_int_equal(count_in_log(st, "a bot does not take its messages"), 1);
+	assert_int_equal(count_in_log(st, "it is removed"), 1);
+	bob = client_return(st->server, to);
+	check_wait("the end of the receiver", [bob] {
+		const std::string pushes = pushes_of(bob);
+
+		return pushes.find("\"device\":\"a\"") == std::string::npos &&
+		       pushes.find("\"device\":\"b\"") != std::string::npos;
+	});
+	assert_int_equal(receiver_count(st->hook, "/good"), 1);
+	/* What was said to the bot waits for it. */
+	assert_true(CLIENT_ASK(st->operator_client, 0, "{\"msgid\":961").bytes.find("\"state\":\"failing\"") !=
+	            std::string::npos);
+}
+
 #define PUSH_TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main()
@@ -726,6 +777,7 @@ int main()
 		PUSH_TEST(one_notice_of_a_conversation_is_sent_in_a_time_and_the_last_message_is_told),
 		PUSH_TEST(a_notice_survives_failures_and_the_death_of_the_server),
 		PUSH_TEST(receivers_of_notices_are_limited_and_ended),
+		PUSH_TEST(a_receiver_that_fails_for_too_long_is_removed_and_a_bot_is_not),
 	};
 
 	return cmocka_run_group_tests(tests, nullptr, nullptr);

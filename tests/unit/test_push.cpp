@@ -181,6 +181,21 @@ static void a_pause_doubles_within_its_bounds_and_obeys_the_receiver_within_them
 	assert_int_equal(backoff_wait(bounds, 1, 3600000, 5), 600000);
 }
 
+static void failures_begin_anew_after_a_day_in_which_nothing_was_tried(void **)
+{
+	const int64_t day = INT64_C(86400000), first = 1000 * day;
+	const backoff_bounds bounds = {1000, 600000}, slow = {1000, day};
+
+	assert_int_equal(backoff_failing_since(bounds, 0, 0, first), first);
+	assert_int_equal(backoff_failing_since(bounds, first, first, first + day), first);
+	assert_int_equal(backoff_failing_since(bounds, first, first + 6 * day, first + 7 * day), first);
+	assert_int_equal(backoff_failing_since(bounds, first, first, first + day + 1), first + day + 1);
+	assert_int_equal(backoff_failing_since(slow, first, first, first + 2 * day), first);
+	assert_int_equal(backoff_failing_since(slow, first, first, first + 2 * day + 1), first + 2 * day + 1);
+	/* The clock was set back. */
+	assert_int_equal(backoff_failing_since(bounds, first, first + day, first - 5), first - 5);
+}
+
 /* ---- documents */
 
 static std::vector<std::string> answer_of(const std::string &text)
@@ -292,6 +307,7 @@ int main()
 		cmocka_unit_test(a_listed_address_is_allowed_in_each_of_its_forms),
 		cmocka_unit_test(a_list_that_cannot_be_read_is_refused_with_the_first_wrong_item),
 		cmocka_unit_test(a_pause_doubles_within_its_bounds_and_obeys_the_receiver_within_them),
+		cmocka_unit_test(failures_begin_anew_after_a_day_in_which_nothing_was_tried),
 		cmocka_unit_test(an_answer_gives_its_frames_as_they_are_written),
 		cmocka_unit_test(frames_are_taken_from_a_stream_however_it_is_cut),
 		cmocka_unit_test(a_frame_is_confirmed_in_the_conversation_in_which_it_was_said),
