@@ -385,6 +385,7 @@ static test_frame login_by_name(test_client *c, const char *name, const char *pa
 	client_sendf(c, R"({"msgid":1,"name":"%s","password":"%s"})", name, password);
 	test_frame ack = client_read(c);
 	c->id = json_integer(ack.json.get(), "id");
+	c->name = name;
 	return ack;
 }
 
