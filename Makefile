@@ -118,8 +118,13 @@ FORCE:
 # ---- what there is
 
 objects_of = $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard $(1)/*.cpp))
-core_rooms := base conf net store bus session plugin
-core_objects := $(call objects_of,core) $(foreach room,$(core_rooms),$(call objects_of,core/$(room)))
+# The objects of a room, a folder of core, plugins or tools. A build with a sanitizer compiles it as one file, in less
+# than half of the time; the files can be joined because a name stands once in the tree.
+joins_rooms := $(filter address thread,$(SAN))
+room_objects = $(if $(joins_rooms),$(BUILD)/$(1)/room.o,$(call objects_of,$(1)))
+core_rooms := core $(addprefix core/,base conf net store bus session plugin)
+core_library_objects := $(filter-out %/main.o,$(foreach room,$(core_rooms),$(call room_objects,$(room))))
+core_objects := $(BUILD)/core/main.o $(core_library_objects)
 # Everything but main(), for the tests.
 core_library := $(BUILD)/core/libcore.a
 model_library := $(BUILD)/plugins/model/libmodel.a
@@ -158,11 +163,17 @@ $(BUILD)/precompiled/tests.h.gch: tests/precompiled.h $(flags_file)
 $(BUILD)/chatserverd: $(core_objects)
 	$(call quiet,LINK)$(CXX) $(pie) $(ALL_LDFLAGS) -o $@ $^ $(CORE_LIBS)
 
-$(core_library): $(filter-out %/main.o,$(core_objects))
+# The file that joins a room.
+$(BUILD)/%/room.cpp: FORCE
+	@mkdir -p $(@D)
+	@printf '#include "%s"\n' $(filter-out core/main.cpp,$(wildcard $*/*.cpp)) | cmp -s - $@ || \
+		printf '#include "%s"\n' $(filter-out core/main.cpp,$(wildcard $*/*.cpp)) >$@
+
+$(core_library): $(core_library_objects)
 	@mkdir -p $(@D)
 	$(call quiet,AR)rm -f $@ && $(AR) rcs $@ $^
 
-$(model_library): $(call objects_of,plugins/model) $(patsubst %,$(BUILD)/plugins/shared/%.o,name object)
+$(model_library): $(call room_objects,plugins/model) $(patsubst %,$(BUILD)/plugins/shared/%.o,name object)
 	@mkdir -p $(@D)
 	$(call quiet,AR)rm -f $@ && $(AR) rcs $@ $^
 
@@ -172,23 +183,39 @@ $(test_library): $(filter $(BUILD)/tests/support/fake_host%,$(call objects_of,te
 		$(patsubst %,$(BUILD)/core/base/%.o,log log_file log_line log_way metric shared)
 	$(call quiet,AR)rm -f $@ && $(AR) rcs $@ $^
 
+define compile_core
+@mkdir -p $(@D)
+$(call quiet,CXX)$(CXX) $(CODE_CXXFLAGS) $(CORE_CFLAGS) -c -o $@ $<
+endef
 $(BUILD)/core/%.o: core/%.cpp $(flags_file) $(code_headers)
-	@mkdir -p $(@D)
-	$(call quiet,CXX)$(CXX) $(CODE_CXXFLAGS) $(CORE_CFLAGS) -c -o $@ $<
+	$(compile_core)
+$(core_rooms:%=$(BUILD)/%/room.o): %.o: %.cpp $(flags_file) $(code_headers)
+	$(compile_core)
 
+define compile_model
+@mkdir -p $(@D)
+$(call quiet,CXX)$(CXX) $(CODE_CXXFLAGS) -c -o $@ $<
+endef
 $(BUILD)/plugins/model/%.o: plugins/model/%.cpp $(flags_file) $(code_headers)
-	@mkdir -p $(@D)
-	$(call quiet,CXX)$(CXX) $(CODE_CXXFLAGS) -c -o $@ $<
+	$(compile_model)
+$(BUILD)/plugins/model/room.o: %.o: %.cpp $(flags_file) $(code_headers)
+	$(compile_model)
 
 $(BUILD)/plugins/shared/%.o: plugins/shared/%.cpp $(flags_file) $(code_headers)
 	@mkdir -p $(@D)
 	$(call quiet,CXX)$(CXX) $(CODE_CXXFLAGS) -c -o $@ $<
 
+# compile_part NAME: an object of a plugin or a tool.
+define compile_part
+@mkdir -p $(@D)
+$(call quiet,CXX)$(CXX) $(CODE_CXXFLAGS) -DCS_VERSION='"$(VERSION)"' $($(1)_CFLAGS) -c -o $@ $<
+endef
 define plugin_rules
 $(BUILD)/plugins/$(1)/%.o: plugins/$(1)/%.cpp $(flags_file) $(code_headers)
-	@mkdir -p $$(@D)
-	$$(call quiet,CXX)$$(CXX) $$(CODE_CXXFLAGS) -DCS_VERSION='"$$(VERSION)"' $$($(1)_CFLAGS) -c -o $$@ $$<
-$(BUILD)/plugins/$(1).so: $(call objects_of,plugins/$(1)) $($(1)_SHARED:%=$(BUILD)/plugins/shared/%.o) \
+	$$(call compile_part,$(1))
+$(BUILD)/plugins/$(1)/room.o: %.o: %.cpp $(flags_file) $(code_headers)
+	$$(call compile_part,$(1))
+$(BUILD)/plugins/$(1).so: $(call room_objects,plugins/$(1)) $($(1)_SHARED:%=$(BUILD)/plugins/shared/%.o) \
 		$(if $($(1)_MODEL),$(model_library))
 	$$(call quiet,LINK)$$(CXX) $$(ALL_LDFLAGS) -shared -Wl,--version-script=plugins/plugin.map $(if $(SAN),,-Wl$$(comma)-z$$(comma)defs) -o $$@ $$^ $$($(1)_LIBS)
 endef
@@ -196,9 +223,10 @@ $(foreach p,$(plugins),$(eval $(call plugin_rules,$(p))))
 
 define tool_rules
 $(BUILD)/tools/$(1)/%.o: tools/$(1)/%.cpp $(flags_file) $(code_headers)
-	@mkdir -p $$(@D)
-	$$(call quiet,CXX)$$(CXX) $$(CODE_CXXFLAGS) -DCS_VERSION='"$$(VERSION)"' $$($(1)_CFLAGS) -c -o $$@ $$<
-$(BUILD)/$(1): $(call objects_of,tools/$(1))
+	$$(call compile_part,$(1))
+$(BUILD)/tools/$(1)/room.o: %.o: %.cpp $(flags_file) $(code_headers)
+	$$(call compile_part,$(1))
+$(BUILD)/$(1): $(call room_objects,tools/$(1))
 	$$(call quiet,LINK)$$(CXX) $$(pie) $$(ALL_LDFLAGS) -o $$@ $$^ $$($(1)_LIBS)
 endef
 $(foreach t,$(tools),$(eval $(call tool_rules,$(t))))
@@ -362,7 +390,7 @@ inside_tests = $(patsubst %,$(BUILD)/tests/%,$(filter-out $(outside_tests),$(san
 # One transport has both plugins.
 sanitized_transport = $(if $(tls_openssl_SKIP)$(websocket_SKIP),,CS_TRANSPORT=wss $(patsubst %,$(OUTSIDE)/tests/server/test_%, \
 	requests frames bad_frames login offline))
-sanitized: $(if $(filter address,$(SAN))$(findstring test_chat,$(TESTS)),all,$(BUILD)/chatserverd $(plugin_files)) $(test_plugins) $(inside_tests)
+sanitized: $(BUILD)/chatserverd $(plugin_files) $(if $(filter address,$(SAN))$(findstring test_chat,$(TESTS)),$(tool_files)) $(test_plugins) $(inside_tests)
 
 check-sanitized: sanitized
 	CS_TEST_PATIENCE=$${CS_TEST_PATIENCE:-4} $(run_tests) $(inside_tests) $(outside_tests:%=$(OUTSIDE)/tests/%) \
