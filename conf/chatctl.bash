@@ -51,7 +51,8 @@ purge status
 bot add
 bot list
 bot remove
-bot secret'
+bot secret
+bot token'
 	local options='-s --socket -t --timeout --json -V --version -h --help'
 	local word=${COMP_WORDS[COMP_CWORD]} verb='' first second seconds='' i
 

@@ -81,7 +81,8 @@
 	X(BOT_ADD, 960, O)                                                                                             \
 	X(BOT_LIST, 961, O)                                                                                            \
 	X(BOT_REMOVE, 962, O)                                                                                          \
-	X(BOT_SECRET, 963, O)
+	X(BOT_SECRET, 963, O)                                                                                          \
+	X(BOT_TOKEN, 964, O)
 
 /* X(NAME, number, when) : the errno of ACK (msgid 100). 1 and 2 belong to LOGIN_ACK and REGISTER_ACK. */
 #define CS_ERRNO_LIST(X)                                                                                               \

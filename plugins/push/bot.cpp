@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Verbs of operators: BOT_ADD, BOT_LIST, BOT_REMOVE and BOT_SECRET.
+ * Verbs of operators: BOT_ADD, BOT_LIST, BOT_REMOVE, BOT_SECRET and BOT_TOKEN.
  *
  * A bot is an account that no password fits, with a device whose transport is HTTP. It says something in its answers to
  * what is posted to it, or logs in with its token as any client. */
@@ -249,7 +249,7 @@ int push_on_bot_list(void *state, const cs_frame *frame)
 	return bot_run(p, frame, CS_WORK_READ, bot_list_read, bot_listed, std::move(r));
 }
 
-/* ---- remove, secret: of a bot that is named by `account` or by `name` */
+/* ---- token, remove, secret: of a bot that is named by `account` or by `name` */
 
 /* 0, or CS_REJECT after the request was refused. */
 static int bot_read_which(const push_plugin *p, const cs_frame *frame, bot_request *r)
@@ -267,6 +267,52 @@ static int bot_read_which(const push_plugin *p, const cs_frame *frame, bot_reque
 	r->account = static_cast<uint64_t>(account);
 	r->row.name = name;
 	return 0;
+}
+
+static int bot_token_store(cs_db *db, void *arg)
+{
+	bot_request *r = static_cast<bot_request *>(arg);
+	const int64_t now = r->row.created;
+	push_device_row row;
+	int result = push_device_find(db, r->account, r->row.name, &row);
+
+	r->row.account = row.account;
+	if (!result)
+		result = user_void_unnamed(db, row.account);
+	if (!result)
+		result = token_secrets_renew(db, r->fresh_key, now, now - token_key_life, now - token_former_life,
+		                             &r->secrets);
+	return result ? result : user_find(db, row.account, &r->found);
+}
+
+static void bot_token_made(void *state, cs_conn conn, int result, void *arg)
+{
+	const bot_request_ptr r(static_cast<bot_request *>(arg));
+	const push_plugin *p = static_cast<push_plugin *>(state);
+	const plugin_context &c = p->context;
+
+	if (result) {
+		bot_refuse(p, conn, r.get(), result);
+		return;
+	}
+	wiped_text more = ",\"account\":";
+	more += std::to_string(r->row.account).c_str();
+	more += ",\"token\":\"" + bot_token(r.get()) + "\"";
+	c.host->audit(c.self, "bot_token_changed", "account=%llu peer=%s",
+	              static_cast<unsigned long long>(r->row.account), r->peer.c_str());
+	c.host->answer(c.self, conn, &r->request, more.c_str());
+}
+
+int push_on_bot_token(void *state, const cs_frame *frame)
+{
+	const push_plugin *p = static_cast<push_plugin *>(state);
+	bot_request_ptr r = bot_begin(p, frame);
+
+	if (bot_read_which(p, frame, r.get()))
+		return CS_REJECT;
+	r->row.created = p->context.host->now();
+	r->fresh_key = token_make_key();
+	return bot_run(p, frame, CS_WORK_WRITE, bot_token_store, bot_token_made, std::move(r));
 }
 
 /* The account stays: what it said is its. Its token is void. */

@@ -199,6 +199,7 @@ static const cs_route push_routes[] = {
 	{CS_MSGID_BOT_LIST, "bot_list", push_on_bot_list, CS_ROUTE_OPERATOR, 1},
 	{CS_MSGID_BOT_REMOVE, "bot_remove", push_on_bot_remove, CS_ROUTE_OPERATOR, 1},
 	{CS_MSGID_BOT_SECRET, "bot_secret", push_on_bot_secret, CS_ROUTE_OPERATOR, 1},
+	{CS_MSGID_BOT_TOKEN, "bot_token", push_on_bot_token, CS_ROUTE_OPERATOR, 1},
 	{0, nullptr, nullptr, 0, 0},
 };
 

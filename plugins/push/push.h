@@ -129,5 +129,6 @@ int push_on_bot_add(void *state, const cs_frame *frame);
 int push_on_bot_list(void *state, const cs_frame *frame);
 int push_on_bot_remove(void *state, const cs_frame *frame);
 int push_on_bot_secret(void *state, const cs_frame *frame);
+int push_on_bot_token(void *state, const cs_frame *frame);
 
 #endif

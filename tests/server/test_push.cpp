@@ -445,6 +445,35 @@ static void a_bot_is_listed_gets_another_secret_and_is_removed(void **state)
 	assert_true(log.find(b.token) == std::string::npos && log.find(b.secret) == std::string::npos);
 }
 
+static void log_in_by_token(const stage *st, const bot &b, int wire_errno)
+{
+	test_client *own = client_open(st->server);
+
+	client_sendf(own, "{\"msgid\":1,\"id\":%lld,\"token\":\"%s\"}", static_cast<long long>(b.id), b.token.c_str());
+	client_expect(own, check_format("{\"msgid\":2,\"errno\":%d}", wire_errno));
+	client_close(own);
+}
+
+static void a_bot_gets_another_token_and_those_of_before_are_void(void **state)
+{
+	stage *st = static_cast<stage *>(*state);
+	bot b = add_bot(st, "forgetful", "/bot");
+	test_client *ann = client_enter(st->server, "ann"), *op = st->operator_client;
+
+	log_in_by_token(st, b, 0);
+	const test_frame made = CLIENT_ASK(op, 0, "{\"msgid\":964,\"name\":\"forgetful\"");
+	assert_int_equal(json_integer(made.json.get(), "account"), b.id);
+	log_in_by_token(st, b, 1);
+	b.token = json_text(made.json.get(), "token");
+	log_in_by_token(st, b, 0);
+	client_chat_safely(ann, b.id, "1");
+	wait_seq(st, b, 1);
+	CLIENT_ASK(op, CS_ERRNO_NO_SUCH_USER, "{\"msgid\":964,\"account\":%lld", static_cast<long long>(ann->id));
+	CLIENT_ASK(op, CS_ERRNO_BAD_FRAME, "{\"msgid\":964");
+	CLIENT_ASK(ann, CS_ERRNO_UNKNOWN_MSGID, "{\"msgid\":964,\"name\":\"forgetful\"");
+	assert_true(test_server_log(st->server).find(b.token) == std::string::npos);
+}
+
 /* What chatctl prints; its status must be this. */
 static std::string chatctl(stage *st, const std::vector<std::string> &words, int status)
 {
@@ -471,6 +500,7 @@ static void an_operator_makes_and_ends_bots_with_chatctl(void **state)
 	const std::string list = chatctl(st, {"bot", "list"}, 0);
 	assert_true(list.find("news") != std::string::npos && list.find(url) != std::string::npos);
 	assert_true(chatctl(st, {"bot", "secret", "news"}, 0).find("secret") != std::string::npos);
+	assert_true(chatctl(st, {"bot", "token", "news"}, 0).find("token") != std::string::npos);
 	assert_true(chatctl(st, {"bot", "remove", "none"}, 1).find("there is no such bot") != std::string::npos);
 	(void)chatctl(st, {"bot", "remove", "news"}, 0);
 	assert_true(chatctl(st, {"bot", "list"}, 0).find("news") == std::string::npos);
@@ -769,6 +799,7 @@ int main()
 		PUSH_TEST(a_private_address_is_refused_unless_it_is_listed),
 		PUSH_TEST(a_certificate_that_nobody_vouches_for_is_refused),
 		PUSH_TEST(a_bot_is_listed_gets_another_secret_and_is_removed),
+		PUSH_TEST(a_bot_gets_another_token_and_those_of_before_are_void),
 		PUSH_TEST(an_operator_makes_and_ends_bots_with_chatctl),
 		PUSH_TEST(who_is_away_is_told_in_the_way_that_each_receiver_wants),
 		PUSH_TEST(an_encrypted_notice_can_be_read_with_the_keys_of_its_client_only),
