@@ -432,7 +432,11 @@ static void a_bot_is_listed_gets_another_secret_and_is_removed(void **state)
 	check_sleep_ms(100);
 	client_chat_safely(ann, b.id, "1");
 	wait_seq(st, b, 1);
+	test_client *in = client_open(st->server);
+	client_sendf(in, "{\"msgid\":1,\"id\":%lld,\"token\":\"%s\"}", static_cast<long long>(b.id), b.token.c_str());
+	client_expect(in, "{\"msgid\":2,\"errno\":0}");
 	CLIENT_ASK(op, 0, "{\"msgid\":962,\"account\":%lld", static_cast<long long>(b.id));
+	client_expect_end(in);
 	const test_frame list = CLIENT_ASK(op, 0, "{\"msgid\":961");
 	assert_true(list.bytes.find("\"bots\":[]") != std::string::npos);
 	test_client *own = client_open(st->server);
