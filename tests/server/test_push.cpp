@@ -157,8 +157,12 @@ static void what_is_said_to_a_bot_is_posted_in_order_and_signed(void **state)
 	assert_int_equal(seqs_of(receiver_wait(st->hook, "/bot", 0), b).size(), 250);
 	assert_int_equal(receiver_connections(st->hook), 1);
 	test_server_restart(st->server);
-	check_sleep_ms(300);
-	assert_int_equal(seqs_of(receiver_wait(st->hook, "/bot", 0), b).size(), 250);
+	client_chat_safely(client_enter(st->server, "ben"), b.id, "after the restart");
+	check_wait("the next message",
+	           [st, &b] { return seqs_of(receiver_wait(st->hook, "/bot", 0), b).size() > 250; });
+	const std::vector<int64_t> seqs = seqs_of(receiver_wait(st->hook, "/bot", 0), b);
+	assert_int_equal(seqs.size(), 251);
+	assert_int_equal(seqs.back(), 1);
 }
 
 static void a_bot_gets_messages_of_groups_and_of_times_when_the_server_was_down(void **state)
@@ -311,14 +315,13 @@ static void a_receiver_that_is_gone_ends_the_device_and_its_name_can_be_used_aga
 		return list.bytes.find("\"state\":\"ended\"") != std::string::npos;
 	});
 	client_chat_safely(ann, b.id, "2");
-	check_sleep_ms(300);
-	assert_int_equal(receiver_count(st->hook, "/bot"), 1);
 	CLIENT_ASK(st->operator_client, CS_ERRNO_EXISTS, "{\"msgid\":960,\"name\":%s,\"url\":\"http://example.org\"",
 	           json_quote(ann->name).c_str());
 	const bot again = add_bot(st, "leaver", "/again");
 	assert_int_equal(again.id, b.id);
 	client_chat_safely(ann, b.id, "3");
 	wait_seq(st, again, 3);
+	assert_int_equal(receiver_count(st->hook, "/bot"), 1);
 }
 
 static void a_bot_answers_a_message_by_the_body_of_its_answer(void **state)
@@ -358,9 +361,9 @@ static void what_was_posted_when_the_server_died_comes_once_more(void **state)
 	test_server_kill(st->server);
 	receiver_release(st->hook);
 	test_server_start(st->server);
-	receiver_wait(st->hook, "/bot", 2);
-	check_sleep_ms(300);
-	assert_true(seqs_of(receiver_wait(st->hook, "/bot", 2), b) == std::vector<int64_t>({1, 1}));
+	client_chat_safely(client_enter(st->server, "ben"), b.id, "after its death");
+	check_wait("the next message", [st, &b] { return seqs_of(receiver_wait(st->hook, "/bot", 2), b).size() > 2; });
+	assert_true(seqs_of(receiver_wait(st->hook, "/bot", 2), b) == std::vector<int64_t>({1, 1, 1}));
 }
 
 static void a_private_address_is_refused_unless_it_is_listed(void **state)
@@ -389,7 +392,11 @@ static void a_private_address_is_refused_unless_it_is_listed(void **state)
 		return log.find("reloaded") != log.rfind("reloaded");
 	});
 	client_chat_safely(ann, b.id, "2");
-	check_sleep_ms(200);
+	check_wait("the next refusal", [st] {
+		const std::string log = test_server_log(st->server), why = "its address is private and not listed";
+
+		return log.find(why) != log.rfind(why);
+	});
 	assert_int_equal(receiver_count(st->hook, "/bot"), 1);
 }
 
@@ -439,11 +446,13 @@ static void a_bot_is_listed_gets_another_secret_and_is_removed(void **state)
 	client_expect_end(in);
 	const test_frame list = CLIENT_ASK(op, 0, "{\"msgid\":961");
 	assert_true(list.bytes.find("\"bots\":[]") != std::string::npos);
+	const bot other = add_bot(st, "tall", "/other");
 	test_client *own = client_open(st->server);
 	client_sendf(own, "{\"msgid\":1,\"id\":%lld,\"token\":\"%s\"}", static_cast<long long>(b.id), b.token.c_str());
 	client_expect(own, "{\"msgid\":2,\"errno\":1}");
 	client_chat_safely(ann, b.id, "2");
-	check_sleep_ms(200);
+	client_chat_safely(ann, other.id, "1");
+	wait_seq(st, other, 1);
 	assert_int_equal(receiver_count(st->hook, "/bot"), 1);
 	const std::string log = test_server_log(st->server);
 	assert_true(log.find(b.token) == std::string::npos && log.find(b.secret) == std::string::npos);
