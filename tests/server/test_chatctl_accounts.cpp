@@ -34,7 +34,7 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static chatctl_output run(const test_server *s, const std::string &input, const std::string &words)
+static chatctl_output run(const test_server *s, const char *input, const std::string &words)
 {
 	return chatctl_type(s, words, {.input = input});
 }
@@ -73,7 +73,7 @@ static void a_password_is_the_first_line_of_what_is_no_terminal(void **state)
 	assert_int_equal(none.status, 1);
 	contains(none.err, "the password is missing");
 	assert_int_equal(run(s, "\nx\n", "account add bob").status, 1);
-	assert_string_equal(run(s, std::string("a\0b\n", 4), "account add bob").err.c_str(),
+	assert_string_equal(chatctl_type(s, "account add bob", {.input = std::string("a\0b\n", 4)}).err.c_str(),
 	                    "chatctl: a password has no zero byte; nothing was changed\n");
 	const chatctl_output taken = run(s, "x\n", "--json account add 'zhang san'");
 	assert_int_equal(taken.status, 1);

@@ -44,7 +44,8 @@ bool chatctl_mistake(const char *must_be, const std::string &word);
 [[nodiscard]] bool chatctl_add_named(cJSON *request, const char *number, const char *name, const std::string &word);
 [[nodiscard]] bool chatctl_add_account(cJSON *request, const std::string &word);
 [[nodiscard]] bool chatctl_add_group(cJSON *request, const std::string &word);
-/* Adds the word as a time in ms: 30s, 5m, 2h, 7d. false: it is none, or longer than so many days, which is explained. */
+/* Adds the word as a time in ms: 30s, 5m, 2h, 7d. false: it is none, or longer than so many days, which is
+ * explained. */
 [[nodiscard]] bool chatctl_add_duration(cJSON *request, const char *key, const std::string &word, int64_t most_days,
                                         const char *must_be);
 

@@ -8,9 +8,9 @@
 
 #include "verbs.h"
 
-/* Sends the request, and writes each item of all pages of the list as a line of JSON into a new file, for its owner only.
- * It gets its name when all of it is on the disk. has_end: a last line says how many are above it. On failure, which is
- * explained, there is no file. */
+/* Sends the request, and writes each item of all pages of the list as a line of JSON into a new file, for its owner
+ * only. It gets its name when all of it is on the disk. has_end: a last line says how many are above it. On failure,
+ * which is explained, there is no file, or the message says that there is one. */
 [[nodiscard]] enum chatctl_status chatctl_export(const struct chatctl_options *options, struct chatctl_wire *w,
                                                  cJSON *request, const char *list, const std::string &path,
                                                  bool has_end, int64_t *lines_r);

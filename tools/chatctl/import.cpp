@@ -60,15 +60,15 @@ static void chatctl_import_begin(struct chatctl_import *i)
 	i->passwords.clear();
 }
 
-static enum chatctl_status chatctl_file_fails(const std::string &path)
-{
-	(void)fprintf(stderr, "chatctl: %s: %s\n", chatctl_harmless(path).c_str(), strerror(errno));
-	return CHATCTL_REFUSED;
-}
-
 static enum chatctl_status chatctl_import_wrong(int64_t number, const char *why)
 {
 	(void)fprintf(stderr, "chatctl: line %lld: %s\n", static_cast<long long>(number), why);
+	return CHATCTL_REFUSED;
+}
+
+static enum chatctl_status chatctl_import_cannot_read(const std::string &path)
+{
+	(void)fprintf(stderr, "chatctl: %s: %s\n", chatctl_harmless(path).c_str(), strerror(errno));
 	return CHATCTL_REFUSED;
 }
 
@@ -289,12 +289,12 @@ enum chatctl_status chatctl_run_import(const struct chatctl_options *options, st
 
 	chatctl_wait_long(options, w);
 	if (!file)
-		return chatctl_file_fails(path);
+		return chatctl_import_cannot_read(path);
 	chatctl_import_begin(&i);
 	if (const enum chatctl_status failed = chatctl_import_lines(&i, file.get()))
 		return failed;
 	if (ferror(file.get()))
-		return chatctl_file_fails(path);
+		return chatctl_import_cannot_read(path);
 	if (i.has_id && !i.has_end)
 		return chatctl_import_wrong(i.number, "the file ends here, but an export has an end: it is cut off");
 	(void)cJSON_AddNumberToObject(answer.get(), "added", static_cast<double>(i.added));

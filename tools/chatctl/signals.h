@@ -8,7 +8,8 @@
 
 #include <base/raii.h>
 
-/* Until its end these signals do nothing but make fd readable; then they do what they do. Those that are ignored stay so. */
+/* Until its end these signals do nothing but make fd readable; then they do what they do. Those that are ignored stay
+ * so. */
 struct chatctl_signals {
 	unique_fd fd;
 	sigset_t former;

@@ -35,19 +35,21 @@ static std::string chatctl_purge_day(const cJSON *purge)
 	return text;
 }
 
-static enum chatctl_status chatctl_ask_purge(const struct chatctl_options *, struct chatctl_wire *, cJSON *request,
-                                             std::string *question_r)
+static enum chatctl_status chatctl_ask_purge(const struct chatctl_options *options, struct chatctl_wire *w,
+                                             cJSON *request, std::string *question_r)
 {
-	const std::string name = chatctl_text(request, "groupname");
-	const int64_t group = chatctl_number(request, "groupid");
 	std::string where = "all conversations, also of groups that keep their log forever";
+	enum chatctl_status status = CHATCTL_DONE;
 
-	if (group)
-		where = "group " + std::to_string(group);
-	else if (!name.empty())
-		where = "group \"" + name + "\"";
+	if (chatctl_member(request, "groupid") || chatctl_member(request, "groupname")) {
+		const chatctl_json_ptr group =
+			chatctl_look_up(options, w, request, CS_MSGID_GROUP_SHOW, "groupid", "groupname", &status);
+
+		where = "group " + std::to_string(chatctl_number(group.get(), "groupid")) + " \"" +
+		        chatctl_text(group.get(), "groupname") + "\"";
+	}
 	*question_r = "Remove what was stored before " + chatctl_purge_day(request) + " (UTC) from " + where + "?";
-	return CHATCTL_DONE;
+	return status;
 }
 
 static void chatctl_show_purge(const cJSON *answer, bool)
@@ -60,7 +62,8 @@ static void chatctl_show_purge(const cJSON *answer, bool)
 		return;
 	}
 	(void)printf("purge of what was stored before %s (UTC)%s: %s, %lld entries of %lld conversations\n",
-	             chatctl_purge_day(answer).c_str(), where.c_str(), chatctl_flag(answer, "running") ? "under way" : "it has ended",
+	             chatctl_purge_day(answer).c_str(), where.c_str(),
+	             chatctl_flag(answer, "running") ? "under way" : "it has ended",
 	             static_cast<long long>(chatctl_number(answer, "entries")),
 	             static_cast<long long>(chatctl_number(answer, "conversations")));
 	if (failures)

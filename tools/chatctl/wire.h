@@ -3,6 +3,7 @@
 #ifndef CHATCTL_WIRE_H
 #define CHATCTL_WIRE_H
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
