@@ -72,7 +72,7 @@ static void host_erase_was_asked(void *, cs_conn, int result, void *arg)
 		erasing->more = 1;
 	if (result != 0 && round->result == 0) {
 		round->result = result > 0 ? round->refused : result;
-		(void)snprintf(erasing->plugin, sizeof erasing->plugin, "%s", round->asked->declared->name);
+		(void)snprintf(erasing->plugin, sizeof erasing->plugin, "%s", round->asked->plugin->name.c_str());
 	}
 	host_erase_go_on(round);
 }

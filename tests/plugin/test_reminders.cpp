@@ -273,7 +273,7 @@ static void a_reminder_that_is_refused_for_ever_keeps_nobody_waiting(void **stat
 static void what_it_keeps_about_an_erased_account_is_removed_little_by_little(void **state)
 {
 	stage *s = stage_of(state);
-	const cs_plugin *plugin = fake_self_plugin(s->host->selves.back());
+	const struct cs_plugin *plugin = fake_self_plugin(s->host->selves.back());
 	const auto erase = [&] {
 		return plugin->erase(s->host->db, 1, 2);
 	};
