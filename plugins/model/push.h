@@ -59,7 +59,7 @@ struct push_target {
 	/* Keys of the client, in base64url, of a PUSH_UNIFIED that is encrypted; else empty. */
 	std::string p256dh, auth;
 	int64_t created = 0; /* ms */
-	/* ms; 0: it has taken the last notice. Since when it takes none without a break, and when the last one failed. */
+	/* Since when it takes no notice without a break, and when the last one failed; ms; 0: it has taken the last. */
 	int64_t failing = 0, failed = 0;
 };
 

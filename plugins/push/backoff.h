@@ -18,8 +18,8 @@ struct backoff_bounds {
                                    uint32_t random);
 
 /* Since when a receiver that fails now has been failing without a break. first, last: when it failed before; 0: it did
- * not. All in ms. When nothing was tried for more than a day, and more than twice the longest wait, nobody knows whether
- * it was there, and the failures begin now. */
+ * not. All in ms. When nothing was tried for more than a day, and more than twice the longest wait, nobody knows
+ * whether it was there, and the failures begin now. */
 [[nodiscard]] int64_t backoff_failing_since(const backoff_bounds &bounds, int64_t first, int64_t last, int64_t now);
 
 #endif

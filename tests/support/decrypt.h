@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The other end of encrypted notices, for tests: a client's keys, and the reading of what was encrypted for them, by RFC
- * 8291 and RFC 8188. It shares no code with the plugin. Link with libcrypto and libsodium. */
+ * The other end of encrypted notices, for tests: a client's keys, and the reading of what was encrypted for them, by
+ * RFC 8291 and RFC 8188. It shares no code with the plugin. Link with libcrypto and libsodium. */
 #ifndef TESTS_SUPPORT_DECRYPT_H
 #define TESTS_SUPPORT_DECRYPT_H
 
