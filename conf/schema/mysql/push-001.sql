@@ -12,7 +12,9 @@ CREATE TABLE IF NOT EXISTS push_device (
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
 -- Where an account is told that there is something for it while it is away. device: the name that its client gave. kind
--- 0: a signed POST of JSON, 1: ntfy, 2: UnifiedPush.
+-- 0: a signed POST of JSON, 1: ntfy, 2: UnifiedPush. p256dh, auth: keys of a client for which its notices are encrypted, in
+-- base64url; empty: they are not. failing: since when (ms) the receiver has taken no notice without a break; failed: when
+-- the last one failed. NULL: it has taken the last one.
 CREATE TABLE IF NOT EXISTS push_target (
 	id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY,
 	account BIGINT NOT NULL,
@@ -22,6 +24,10 @@ CREATE TABLE IF NOT EXISTS push_target (
 	secret VARBINARY(64) NOT NULL,
 	preview TINYINT NOT NULL,
 	created BIGINT NOT NULL,
+	p256dh VARBINARY(128) NOT NULL DEFAULT '',
+	auth VARBINARY(64) NOT NULL DEFAULT '',
+	failing BIGINT,
+	failed BIGINT,
 	UNIQUE KEY push_target_device (account, device)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 

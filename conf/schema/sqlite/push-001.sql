@@ -12,7 +12,9 @@ CREATE TABLE push_device (
 );
 
 -- Where an account is told that there is something for it while it is away. device: the name that its client gave. kind
--- 0: a signed POST of JSON, 1: ntfy, 2: UnifiedPush.
+-- 0: a signed POST of JSON, 1: ntfy, 2: UnifiedPush. p256dh, auth: keys of a client for which its notices are encrypted, in
+-- base64url; empty: they are not. failing: since when (ms) the receiver has taken no notice without a break; failed: when
+-- the last one failed. NULL: it has taken the last one.
 CREATE TABLE push_target (
 	id INTEGER PRIMARY KEY AUTOINCREMENT,
 	account INTEGER NOT NULL,
@@ -22,6 +24,10 @@ CREATE TABLE push_target (
 	secret TEXT NOT NULL,
 	preview INTEGER NOT NULL,
 	created INTEGER NOT NULL,
+	p256dh TEXT NOT NULL DEFAULT '',
+	auth TEXT NOT NULL DEFAULT '',
+	failing INTEGER,
+	failed INTEGER,
 	UNIQUE (account, device)
 );
 
