@@ -286,8 +286,8 @@ static int transfer_cid_take(void *arg, const cs_db_value *columns, size_t)
 	return 0;
 }
 
-/* An entry up to the newest one has its cid in the store by now. A message that was recalled has its cid still; the frame
- * says it as well, but need not. */
+/* An entry up to the newest one has its cid in the store by now. A message that was recalled has its cid still; the
+ * frame says it as well, but need not. */
 static int transfer_cids_read(cs_db *db, transfer_cids *cids, uint64_t conversation, uint64_t after)
 {
 	const uint64_t reads = cids->reads + 1;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Reads lines that somebody wrote by hand. They name accounts and groups, and the server numbers what they bring, in the
- * order of the lines. */
+ * Reads lines that somebody wrote by hand. They name accounts and groups, and the server numbers what they bring, in
+ * the order of the lines. */
 #include "transfer_reader.h"
 
 #include <algorithm>
