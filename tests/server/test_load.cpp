@@ -137,7 +137,8 @@ static void logins_that_were_given_up_hold_up_no_other(void **state)
 	test_server_set(s, "store.hashers", "1");
 	test_server_start(s);
 	test_client *c = client_open(s);
-	client_sendf(c, "{\"msgid\":4,\"name\":%s,\"password\":\"secret\"}", json_quote(client_new_name("late")).c_str());
+	client_sendf(c, "{\"msgid\":4,\"name\":%s,\"password\":\"secret\"}",
+	             json_quote(client_new_name("late")).c_str());
 	const int64_t id = json_integer(read_hashed(c).json.get(), "id");
 
 	for (int64_t i = 0; i < 100 * check_patience_factor(); i++) {
