@@ -74,8 +74,11 @@ static int db_sqlite_backup_make_file(cs_db_backup *b, cs_error *e)
 		return db_sqlite_backup_fail_errno(e, b->temporary);
 	if (fstat(b->fd.fd, &info) == -1 || !S_ISREG(info.st_mode) || info.st_nlink != 1)
 		return db_sqlite_backup_fail(e, b->temporary, "is not a file", CS_DB_BAD_VALUE);
-	if (flock(b->fd.fd, LOCK_EX | LOCK_NB) == -1)
+	if (flock(b->fd.fd, LOCK_EX | LOCK_NB) == -1) {
+		if (errno != EWOULDBLOCK)
+			return db_sqlite_backup_fail_errno(e, b->temporary);
 		return db_sqlite_backup_fail(e, b->temporary, "another backup is being made there", CS_DB_BAD_VALUE);
+	}
 	b->is_made = true;
 	if (fchmod(b->fd.fd, 0600) == -1 || ftruncate(b->fd.fd, 0) == -1)
 		return db_sqlite_backup_fail_errno(e, b->temporary);
