@@ -173,7 +173,7 @@ static enum chatctl_status chatctl_import_account(struct chatctl_import *i, cJSO
 	const cJSON *item = chatctl_member(line, "password");
 	const std::string_view text = cJSON_IsString(item) ? item->valuestring : "";
 
-	if (text.empty() || text.starts_with("$argon2"))
+	if (text.empty() || text.starts_with("$argon2id$v=19$") || text.starts_with("$argon2i$v=19$"))
 		return CHATCTL_DONE;
 	if (text.starts_with('$'))
 		return chatctl_import_wrong(i->number, "password is a hash that this server does not know: leave it "
