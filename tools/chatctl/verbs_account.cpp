@@ -183,6 +183,13 @@ static enum chatctl_status chatctl_ask_erase(const struct chatctl_options *optio
 
 /* ---- the export */
 
+static bool chatctl_read_account_export(const chatctl_words &words, cJSON *request)
+{
+	if (words[1].empty() || words[1].ends_with('/'))
+		return chatctl_mistake("FILE is the name of a file", words[1]);
+	return chatctl_read_one_account(words, request);
+}
+
 static enum chatctl_status chatctl_run_account_export(const struct chatctl_options *options, struct chatctl_wire *w,
                                                       cJSON *request)
 {
@@ -214,7 +221,7 @@ const struct chatctl_verb chatctl_account_verbs[] = {
 	{"account show", "ACCOUNT", "what an account has", CS_MSGID_ACCOUNT_SHOW, 1, 1, chatctl_read_one_account,
          chatctl_show_account},
 	{"account export", "ACCOUNT FILE", "write all that it has to a new file", CS_MSGID_ACCOUNT_EXPORT, 2, 2,
-         chatctl_read_one_account, nullptr, nullptr, chatctl_run_account_export, false, true},
+         chatctl_read_account_export, nullptr, nullptr, chatctl_run_account_export, false, true},
 	{"account erase", "ACCOUNT [yes]", "blank what it said, for ever", CS_MSGID_ACCOUNT_ERASE, 1, 1,
          chatctl_read_one_account, chatctl_show_erase, nullptr, nullptr, false, false, chatctl_ask_erase},
 	{},
