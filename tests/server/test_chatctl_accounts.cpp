@@ -196,7 +196,7 @@ static void what_cannot_be_undone_is_asked_for_on_a_terminal_and_wants_yes_elsew
 	} orders[] = {
 		{{"account", "erase", "ann"}, "Erase account 1 ann? What it said becomes blank for everybody."},
 		{{"group", "dissolve", "club"}, "End group 1 \"club\", with 1 member?"},
-		{{"purge", "before", "2020-01-01"}, "Remove what was stored before 2020-01-01 (UTC) from all"},
+		{{"purge", "before", "2020-01-01", "all"}, "Remove what was stored before 2020-01-01 (UTC) from all"},
 	};
 
 	client_login(ann, client_register(ann, "ann"));
@@ -204,11 +204,14 @@ static void what_cannot_be_undone_is_asked_for_on_a_terminal_and_wants_yes_elsew
 	(void)client_create_group(ann, "club");
 	for (const auto &[words, question] : orders) {
 		terminal no;
+		std::string line;
 
-		const chatctl_output silent = run(s, "yes\n", words[0] + " " + words[1] + " " + words[2]);
+		for (const std::string &word : words)
+			line += word + " ";
+		const chatctl_output silent = run(s, "yes\n", line);
 		assert_int_equal(silent.status, 2);
 		contains(silent.err, "write yes behind it");
-		assert_int_equal(run(s, "", words[0] + " " + words[1] + " " + words[2] + " no").status, 2);
+		assert_int_equal(run(s, "", line + "no").status, 2);
 		begin_on_terminal(&no, s, words);
 		terminal_wait_cursor(&no, "Type yes to do it: ");
 		terminal_type(&no, "y\n");

@@ -209,9 +209,10 @@ static void verbs_about_the_store(void **state)
 	is_document(s, "import all.jsonl", 0, "{\"added\":0,\"skipped\":");
 	assert_int_equal(run(s, "import none.jsonl").status, 1);
 	shows(s, "purge status", "nothing was purged since the start of the server\n");
-	is_document(s, "purge before 2020-01-01 yes", 0, "\"before\":1577836800000");
-	assert_int_equal(run(s, "purge before 2999-01-01 yes").status, 1);
+	is_document(s, "purge before 2020-01-01 all yes", 0, "\"before\":1577836800000");
+	assert_int_equal(run(s, "purge before 2999-01-01 all yes").status, 1);
 	is_refused(s, "purge before 2020-01-01 nothing yes", "no such group");
+	assert_int_equal(run(s, "purge before 2020-01-01 yes").status, 2); /* without a terminal it is the group */
 }
 
 /* A head for each subject; and nothing is cut on a terminal of 80 columns. */

@@ -21,7 +21,7 @@ static bool chatctl_read_day(const chatctl_words &words, cJSON *request)
 	if (!end || *end || seconds <= 0 || day.tm_mday != read.tm_mday)
 		return chatctl_mistake("the day is YYYY-MM-DD", words[0]);
 	(void)cJSON_AddNumberToObject(request, "before", static_cast<double>(seconds) * 1000);
-	return words.size() < 2 || chatctl_add_group(request, words[1]);
+	return words[1] == "all" || chatctl_add_group(request, words[1]);
 }
 
 static std::string chatctl_purge_day(const cJSON *purge)
@@ -72,7 +72,7 @@ static void chatctl_show_purge(const cJSON *answer, bool)
 }
 
 const struct chatctl_verb chatctl_purge_verbs[] = {
-	{"purge before", "DATE [GROUP] [yes]", "remove what was stored before YYYY-MM-DD", CS_MSGID_PURGE, 1, 2,
+	{"purge before", "DATE all|GROUP [yes]", "remove what is of before YYYY-MM-DD", CS_MSGID_PURGE, 2, 2,
          chatctl_read_day, chatctl_show_purge, nullptr, nullptr, false, false, chatctl_ask_purge},
 	{"purge status", "", "how far that has come", CS_MSGID_PURGE, 0, 0, nullptr, chatctl_show_purge},
 	{},
