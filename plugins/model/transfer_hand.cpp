@@ -308,12 +308,17 @@ int transfer_hand_read(const transfer_reader *r, const transfer_members &members
 
 /* ---- message */
 
-/* As CHAT and GROUP_CHAT send it. */
-static std::string transfer_frame(const message_append &append, std::string_view name, std::string_view text)
+/* As CHAT and GROUP_CHAT send it. cid: empty, or the frame's, by which a purge finds what SQLite keeps of it. */
+static std::string transfer_frame(const message_append &append, std::string_view name, std::string_view text,
+                                  std::string_view cid)
 {
 	const bool is_group = append.kind == CONVERSATION_GROUP;
 	std::string frame = "{\"msgid\":" + std::to_string(append.msgid) + ",\"id\":" + std::to_string(append.sender) +
 	                    ",\"name\":";
+	if (!cid.empty()) {
+		frame += ",\"cid\":";
+		transfer_quote(&frame, cid);
+	}
 
 	transfer_quote(&frame, name);
 	frame += (is_group ? ",\"groupid\":" : ",\"toid\":") + std::to_string(append.to) + ",\"msg\":";
@@ -361,7 +366,7 @@ int transfer_message_parse(const transfer_reader *r, const transfer_members &mem
 	message_r->append.sender = from.id;
 	if (!result)
 		result = transfer_message_to(r, members, &message_r->append);
-	message_r->body = transfer_frame(message_r->append, from.name, text);
+	message_r->body = transfer_frame(message_r->append, from.name, text, message_r->cid);
 	return result;
 }
 

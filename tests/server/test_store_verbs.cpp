@@ -440,6 +440,31 @@ static void an_import_by_hand_goes_on_where_it_ended(void **state)
 	assert_int_equal(json_parse_all(other.json.get(), "offlinemsg").size(), 3);
 }
 
+static void what_was_read_by_hand_leaves_the_store_whole_and_can_be_read_again(void **state)
+{
+	auto *s = static_cast<test_server *>(*state);
+
+	test_server_start(s);
+	write_file(s, "in.jsonl",
+	           R"({"kind":"store","format":"chatserverd","version":1}
+{"kind":"account","name":"ann"}
+{"kind":"account","name":"bob"}
+{"kind":"message","from":"ann","to":"bob","created":5,"text":"one"}
+{"kind":"message","from":"ann","to":"bob","created":6,"text":"two","cid":"a \"cid\""}
+{"kind":"message","from":"bob","to":"ann","created":7,"text":"three","cid":"last"}
+)");
+	says(ctl(s, "import in.jsonl"), 0, "5 lines added, 1 were there\n");
+	ctl_done(s, "purge before 2020-01-01 yes");
+	check_wait("an empty log", [=] {
+		ctl_done(s, "export log.jsonl");
+		return run_shell(s, "grep '\"type\":0,\"created' log.jsonl; rm log.jsonl").text.empty();
+	});
+	says(ctl(s, "check"), 0, "nothing is wrong");
+	says(ctl(s, "import in.jsonl"), 0, "3 lines added, 3 were there\n");
+	says(ctl(s, "import in.jsonl"), 0, "0 lines added, 6 were there\n");
+	says(ctl(s, "check"), 0, "nothing is wrong");
+}
+
 static void wrong_lines_by_hand_are_refused_with_their_number(void **state)
 {
 	auto *s = static_cast<test_server *>(*state);
@@ -498,6 +523,7 @@ int main(void)
 		OWN(an_export_that_a_signal_ends_leaves_no_file),
 		OWN(the_file_of_the_page_is_read_and_people_log_in),
 		OWN(an_import_by_hand_goes_on_where_it_ended),
+		OWN(what_was_read_by_hand_leaves_the_store_whole_and_can_be_read_again),
 		OWN(wrong_lines_by_hand_are_refused_with_their_number),
 	};
 	const struct CMUnitTest sqlite_tests[] = {
