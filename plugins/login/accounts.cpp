@@ -201,12 +201,16 @@ static int login_order_find_password(cs_db *db, void *arg)
 static int login_order_replace(cs_db *db, void *arg)
 {
 	login_order *order = static_cast<login_order *>(arg);
+	user user;
 
 	if (!order->only_first)
 		return user_replace_password(db, order->account.id, order->hash.data(), &order->series);
 	const int result = user_set_password(db, order->account.id, "", order->hash.data(), &order->series);
-	order->has_password = result == MODEL_NONE; /* somebody else was faster */
-	return order->has_password ? 0 : result;
+	order->has_password = result == MODEL_NONE; /* somebody else was faster, if the account is there */
+	if (!order->has_password)
+		return result;
+	const int found = user_find(db, order->account.id, &user);
+	return !found && user.locked >= USER_ERASING ? int{MODEL_NONE} : found;
 }
 
 static void login_order_keep(const login_plugin *p, cs_conn conn, const login_order &order)

@@ -114,9 +114,10 @@ static int users_series_take(void *arg, const cs_db_value *columns, size_t)
 
 int user_set_password(cs_db *db, uint64_t id, std::string_view was, std::string_view hash, user_series *series_r)
 {
-	const int result =
-		sql_run(db, "UPDATE account SET password = ?, series = series + 1 WHERE id = ? AND password = ?",
-	                {sql_text(hash), sql_integer(id), sql_text(was)});
+	const int result = sql_run(db,
+	                           "UPDATE account SET password = ?, series = series + 1"
+	                           " WHERE id = ? AND password = ? AND locked < 2",
+	                           {sql_text(hash), sql_integer(id), sql_text(was)});
 
 	if (result)
 		return result;

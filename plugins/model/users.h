@@ -51,7 +51,7 @@ struct user {
  * or its hash is another one now. Writer. */
 [[nodiscard]] int user_set_hash(cs_db *db, uint64_t id, std::string_view was, std::string_view hash);
 /* Replaces the hash `was` by that of another password, and voids all tokens of the account. *series_r: those of its
- * next tokens. MODEL_NONE as above. Writer. */
+ * next tokens. MODEL_NONE as above, or the account is being erased or was. Writer. */
 [[nodiscard]] int user_set_password(cs_db *db, uint64_t id, std::string_view was, std::string_view hash,
                                     user_series *series_r);
 /* The same without knowing the hash, as an operator does it. MODEL_NONE: there is no such account, or it is being
