@@ -7,6 +7,7 @@
 #include "dialect.h"
 #include "invitations.h"
 #include "sql.h"
+#include "users.h"
 
 static unsigned groups_role_rank(group_role role)
 {
@@ -48,23 +49,10 @@ static int groups_group_check_most(cs_db *db, const char *count_text, uint64_t o
 	return count > most ? full_result : 0;
 }
 
-/* Who is being erased joins nothing more. */
-static int groups_check_account(cs_db *db, uint64_t account)
-{
-	const std::string select =
-		dialect_join({"SELECT 1 FROM account WHERE id = ? AND locked < 2", dialect_for_share(db)});
-	bool is_there = false;
-	const int result = sql_run(db, select.c_str(), {sql_integer(account)}, sql_row_exists, &is_there);
-
-	if (result)
-		return result;
-	return is_there ? 0 : MODEL_NONE;
-}
-
 /* The rows of the account and the group are locked, so nobody else adds rows that are counted here. */
 static int groups_group_check_limits(cs_db *db, uint64_t account, uint64_t group, const group_limits &most)
 {
-	int result = groups_check_account(db, account);
+	int result = user_keep(db, account);
 
 	if (!result)
 		result = groups_group_check_most(db,

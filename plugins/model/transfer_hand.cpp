@@ -278,6 +278,10 @@ static int transfer_hand_read_member(const transfer_reader *r, const transfer_me
 
 	if (!result && members.contains("role") &&
 	    (!transfer_get_number(members, "role", &role) || (role != GROUP_NORMAL && role != GROUP_ADMIN)))
+	if (!result)
+		result = user_keep(r->db, account.id);
+	if (result == MODEL_NONE)
+		return transfer_refuse(r, "the account is not there any more");
 		result = transfer_refuse(r, "role must be 0, normal, or 2, admin");
 	if (!result)
 		result = transfer_hand_time(r, members, r->batch->now, &joined);

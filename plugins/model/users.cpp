@@ -146,6 +146,18 @@ int user_void_unnamed(cs_db *db, uint64_t id)
 	return sql_run(db, "UPDATE account SET unnamed_series = unnamed_series + 1 WHERE id = ?", {sql_integer(id)});
 }
 
+int user_keep(cs_db *db, uint64_t id)
+{
+	const std::string select =
+		dialect_join({"SELECT 1 FROM account WHERE id = ? AND locked < 2", dialect_for_share(db)});
+	bool is_there = false;
+	const int result = sql_run(db, select.c_str(), {sql_integer(id)}, sql_row_exists, &is_there);
+
+	if (result)
+		return result;
+	return is_there ? 0 : MODEL_NONE;
+}
+
 int user_lock(cs_db *db, uint64_t id)
 {
 	const std::string select = std::string("SELECT 1 FROM account WHERE id = ?") + dialect_for_update(db);

@@ -60,6 +60,9 @@ struct user {
 /* Voids the tokens of device 0. Writer. */
 [[nodiscard]] int user_void_unnamed(cs_db *db, uint64_t id);
 
+/* Keeps the account from being erased up to the end of the transaction. MODEL_NONE: there is no such account, or it is
+ * being erased or was. Writer. */
+[[nodiscard]] int user_keep(cs_db *db, uint64_t id);
 /* Locks the account's row to the end of the transaction. So two changes that count what the account has cannot run at
  * the same time. Writer. */
 [[nodiscard]] int user_lock(cs_db *db, uint64_t id);
