@@ -356,7 +356,8 @@ int transfer_message_parse(const transfer_reader *r, const transfer_members &mem
 	if (!result && !members.contains("created"))
 		result = transfer_refuse(r, "created is missing");
 	if (!result)
-		result = transfer_hand_time(r, members, 0, &message_r->append.created);
+		result = transfer_hand_time(r, members, 0, &message_r->created);
+	message_r->append.created = message_r->created;
 	if (!result)
 		result = transfer_hand_text(r, members, "text", &text);
 	if (!result && text.size() > transfer_text_most)
@@ -375,7 +376,7 @@ int transfer_message_parse(const transfer_reader *r, const transfer_members &mem
 }
 
 struct transfer_twin {
-	const message_append *append;
+	const transfer_message *message;
 	bool is_same = false;
 };
 
@@ -384,24 +385,28 @@ static int transfer_twin_take(void *arg, const cs_db_value *columns, size_t)
 {
 	auto *twin = static_cast<transfer_twin *>(arg);
 
-	twin->is_same = columns[0].integer != ENTRY_MESSAGE || columns[2].type != CS_DB_NULL ||
-	                (columns[1].integer == twin->append->created && sql_text_of(columns[3]) == twin->append->body);
+	twin->is_same =
+		columns[0].integer != ENTRY_MESSAGE || columns[2].type != CS_DB_NULL ||
+		(columns[1].integer == twin->message->created && sql_text_of(columns[3]) == twin->message->body);
 	return 1;
 }
 
-static int transfer_message_compare(const transfer_reader *r, const message_append &append)
+static int transfer_message_compare(const transfer_reader *r, const transfer_message &message)
 {
-	transfer_twin twin = {&append};
+	const message_append &append = message.append;
+	transfer_twin twin = {&message};
 	const int result =
 		sql_run(r->db, "SELECT kind, created, edited, body FROM message WHERE conversation = ? AND seq = ?",
 	                {sql_integer(append.conversation), sql_integer(append.seq)}, transfer_twin_take, &twin);
+	const message_append &append = message.append;
+
 
 	if (!result && !twin.is_same)
 		return transfer_refuse(r, "the store has another message of this sender with this cid");
 	return result;
 }
 
-static int transfer_message_judge(const transfer_reader *r, const message_append &append)
+static int transfer_message_judge(const transfer_reader *r, const transfer_message &message)
 {
 	switch (append.outcome) {
 	case 0: break;
@@ -412,7 +417,7 @@ static int transfer_message_judge(const transfer_reader *r, const message_append
 	default: return transfer_refuse(r, "there is no such account or group any more");
 	}
 	transfer_hand_count(r, !append.repeated);
-	return append.repeated ? transfer_message_compare(r, append) : 0;
+	return append.repeated ? transfer_message_compare(r, message) : 0;
 }
 
 int transfer_messages_store(transfer_reader *r, std::vector<transfer_message> *messages)
@@ -427,7 +432,7 @@ int transfer_messages_store(transfer_reader *r, std::vector<transfer_message> *m
 	int result = message_append_all(r->db, appends, true);
 	for (size_t i = 0; !result && i < messages->size(); i++) {
 		r->line = (*messages)[i].line;
-		result = transfer_message_judge(r, (*messages)[i].append);
+		result = transfer_message_judge(r, (*messages)[i]);
 	}
 	return result;
 }

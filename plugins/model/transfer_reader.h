@@ -41,6 +41,7 @@ int transfer_refuse(const transfer_reader *r, const std::string &why);
 struct transfer_message {
 	const transfer_line *line = nullptr;
 	message_append append; /* its texts are those below once it is stored */
+	int64_t created = 0; /* of the line; append has that of the message which it repeats */
 	std::string cid, body;
 };
 
