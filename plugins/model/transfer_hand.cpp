@@ -12,7 +12,6 @@
 #include "../shared/name.h"
 #include "contacts.h"
 #include "dialect.h"
-#include "group_card.h"
 #include "groups.h"
 #include "sql.h"
 #include "transfer_tables.h"
@@ -191,18 +190,24 @@ static int transfer_hand_read_friend(const transfer_reader *r, const transfer_me
 
 /* ---- group */
 
-/* A group that is there must be of the same creator. */
+/* Whether the account is or was a member. */
+static int transfer_hand_find_member(const transfer_reader *r, uint64_t group, uint64_t account, bool *is_there_r)
+{
+	*is_there_r = false;
+	return sql_run(r->db, "SELECT 1 FROM member WHERE conversation = ? AND account = ?",
+	               {sql_integer(group), sql_integer(account)}, sql_row_exists, is_there_r);
+}
+
+/* The creator may have handed the group over since, and may have left it. */
 static int transfer_hand_compare_group(const transfer_reader *r, uint64_t group, uint64_t creator)
 {
-	uint64_t there = 0;
-	const int result = group_creator(r->db, group, &there);
+	bool is_there = false;
+	const int result = transfer_hand_find_member(r, group, creator, &is_there);
 
-	if (result < 0)
-		return result;
-	if (result || there != creator)
+	if (!result && !is_there)
 		return transfer_refuse(r, "the store has a group of this name, which somebody else has made");
 	transfer_hand_count(r, false);
-	return 0;
+	return result;
 }
 
 static int transfer_hand_read_group(const transfer_reader *r, const transfer_members &members)
@@ -239,17 +244,6 @@ static int transfer_hand_read_group(const transfer_reader *r, const transfer_mem
 
 /* ---- member */
 
-struct transfer_seat {
-	bool is_there = false, is_member = false;
-};
-
-/* Columns: left_seq. */
-static int transfer_seat_take(void *arg, const cs_db_value *columns, size_t)
-{
-	*static_cast<transfer_seat *>(arg) = {true, columns[0].type == CS_DB_NULL};
-	return 1;
-}
-
 /* It sees what comes behind its line. The group is locked. */
 static int transfer_hand_join(const transfer_reader *r, uint64_t group, uint64_t account, int64_t role, int64_t joined)
 {
@@ -268,36 +262,34 @@ static int transfer_hand_join(const transfer_reader *r, uint64_t group, uint64_t
 	                        {sql_integer(group)});
 }
 
+/* Who has left the group stays away. */
 static int transfer_hand_read_member(const transfer_reader *r, const transfer_members &members)
 {
 	int64_t role = GROUP_NORMAL, joined = 0;
 	uint64_t group = 0;
-	transfer_seat seat;
+	bool is_there = false;
 	user account;
 	int result = transfer_hand_check(r, members, {"group", "account", "role", "created"});
 
 	if (!result && members.contains("role") &&
 	    (!transfer_get_number(members, "role", &role) || (role != GROUP_NORMAL && role != GROUP_ADMIN)))
-	if (!result)
-		result = user_keep(r->db, account.id);
-	if (result == MODEL_NONE)
-		return transfer_refuse(r, "the account is not there any more");
 		result = transfer_refuse(r, "role must be 0, normal, or 2, admin");
 	if (!result)
 		result = transfer_hand_time(r, members, r->batch->now, &joined);
 	if (!result)
 		result = transfer_hand_account(r, members, "account", &account);
 	if (!result)
+		result = user_keep(r->db, account.id);
+	if (result == MODEL_NONE)
+		return transfer_refuse(r, "the account is not there any more");
+	if (!result)
 		result = transfer_hand_group(r, members, dialect_for_update(r->db), &group);
 	if (!result)
-		result = sql_run(r->db, "SELECT left_seq FROM member WHERE conversation = ? AND account = ?",
-		                 {sql_integer(group), sql_integer(account.id)}, transfer_seat_take, &seat);
+		result = transfer_hand_find_member(r, group, account.id, &is_there);
 	if (result)
 		return result;
-	if (seat.is_there && !seat.is_member)
-		return transfer_refuse(r, "the account was in this group already, and is not any more");
-	result = seat.is_there ? 0 : transfer_hand_join(r, group, account.id, role, joined);
-	transfer_hand_count(r, !seat.is_there);
+	result = is_there ? 0 : transfer_hand_join(r, group, account.id, role, joined);
+	transfer_hand_count(r, !is_there);
 	return result;
 }
 
@@ -319,14 +311,14 @@ static std::string transfer_frame(const message_append &append, std::string_view
 	const bool is_group = append.kind == CONVERSATION_GROUP;
 	std::string frame = "{\"msgid\":" + std::to_string(append.msgid) + ",\"id\":" + std::to_string(append.sender) +
 	                    ",\"name\":";
-	if (!cid.empty()) {
-		frame += ",\"cid\":";
-		transfer_quote(&frame, cid);
-	}
 
 	transfer_quote(&frame, name);
 	frame += (is_group ? ",\"groupid\":" : ",\"toid\":") + std::to_string(append.to) + ",\"msg\":";
 	transfer_quote(&frame, text);
+	if (!cid.empty()) {
+		frame += ",\"cid\":";
+		transfer_quote(&frame, cid);
+	}
 	return frame + "}";
 }
 
@@ -398,8 +390,6 @@ static int transfer_message_compare(const transfer_reader *r, const transfer_mes
 	const int result =
 		sql_run(r->db, "SELECT kind, created, edited, body FROM message WHERE conversation = ? AND seq = ?",
 	                {sql_integer(append.conversation), sql_integer(append.seq)}, transfer_twin_take, &twin);
-	const message_append &append = message.append;
-
 
 	if (!result && !twin.is_same)
 		return transfer_refuse(r, "the store has another message of this sender with this cid");
@@ -408,6 +398,8 @@ static int transfer_message_compare(const transfer_reader *r, const transfer_mes
 
 static int transfer_message_judge(const transfer_reader *r, const transfer_message &message)
 {
+	const message_append &append = message.append;
+
 	switch (append.outcome) {
 	case 0: break;
 	case MODEL_NOT_MEMBER: return transfer_refuse(r, "the sender is no member of the group");

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "plugins/model/transfer_tables.h"
+#include "plugins/model/users.h"
 #include "test_model_lines.h"
 
 static std::string whole_export(cs_db *db)
@@ -239,6 +240,104 @@ static void the_cids_of_a_conversation_are_read_once_for_all_pages(void **state)
 	assert_int_equal(cids.reads, mariadb_wanted() ? 0 : 2);
 }
 
+/* ---- lines that somebody wrote by hand */
+
+static transfer_batch read_one(cs_db *db, const std::string &line, int result,
+                               std::source_location at = std::source_location::current())
+{
+	transfer_batch batch;
+
+	if (lines_read(db, {lines_of_store[0], line}, &batch) != result)
+		check_fail(at, "line %d: %s", static_cast<int>(batch.wrong), batch.why.c_str());
+	return batch;
+}
+
+static void a_message_by_hand_has_its_cid_in_the_frame(void **state)
+{
+	cs_db *db = lines_db(state);
+
+	(void)read_one(
+		db, R"({"kind":"message","from":"ann","group":"friends","created":6000,"text":"hi","cid":"a \"b\""})",
+		0);
+	assert_non_null(strstr(
+		whole_export(db).c_str(),
+		R"("body":"{\"msgid\":10,\"id\":10,\"name\":\"ann\",\"groupid\":2,\"msg\":\"hi\",\"cid\":\"a \\\"b\\\"\"}")"));
+}
+
+static void a_cid_of_a_message_of_another_time_is_refused(void **state)
+{
+	cs_db *db = lines_db(state);
+	const auto line = [](int created) {
+		return check_format(R"({"kind":"message","from":"ann","group":"friends","created":%d,"text":"hi",)"
+		                    R"("cid":"m"})",
+		                    created);
+	};
+
+	assert_int_equal(read_one(db, line(6000), 0).added, 1);
+	assert_string_equal(read_one(db, line(6001), MODEL_REFUSED).why.c_str(),
+	                    "the store has another message of this sender with this cid");
+	assert_int_equal(read_one(db, line(6000), 0).added, 0);
+}
+
+static void a_group_that_was_handed_over_was_read_before(void **state)
+{
+	cs_db *db = lines_db(state);
+
+	assert_int_equal(database_run(db, "UPDATE member SET role = 0 WHERE account = 10"), 0);
+	assert_int_equal(database_run(db, "UPDATE member SET role = 1 WHERE account = 11"), 0);
+	for (const char *creator : {"ann", "bob", "dan"})
+		assert_int_equal(
+			read_one(db, check_format(R"({"kind":"group","name":"friends","creator":"%s"})", creator), 0)
+				.skipped,
+			2);
+	assert_int_equal(database_number(db, "SELECT account FROM member WHERE role = 1"), 11);
+	(void)read_one(db, R"({"kind":"account","name":"eve"})", 0);
+	assert_string_equal(
+		read_one(db, R"({"kind":"group","name":"friends","creator":"eve"})", MODEL_REFUSED).why.c_str(),
+		"the store has a group of this name, which somebody else has made");
+}
+
+static void a_member_who_has_left_was_read_before_and_stays_away(void **state)
+{
+	cs_db *db = lines_db(state);
+
+	assert_int_equal(read_one(db, R"({"kind":"member","group":"friends","account":"dan"})", 0).skipped, 2);
+	assert_int_equal(database_number(db, "SELECT left_seq FROM member WHERE account = 13"), 2);
+	assert_int_equal(database_number(db, "SELECT members FROM conversation WHERE id = 2"), 3);
+}
+
+/* Otherwise its erasing could look for groups before this one has it as a member. */
+static void who_becomes_a_member_is_not_erased_meanwhile(void **state)
+{
+	auto *f = static_cast<lines_fixture *>(*state);
+	transfer_batch batch;
+
+	if (!mariadb_wanted())
+		return; /* one writer */
+	assert_int_equal(lines_read(f->db, {R"({"kind":"account","name":"eve"})"}, &batch), 0);
+	cs_db *other = database_open(&f->database);
+	batch.lines = {{1, R"({"kind":"member","group":"friends","account":"eve"})"}};
+	assert_int_equal(f->db->driver->begin(f->db), 0);
+	assert_int_equal(transfer_read(f->db, &batch), 0);
+	assert_int_equal(other->driver->begin(other), 0);
+	assert_int_not_equal(database_run(other, "SELECT 1 FROM account WHERE name = 'eve' FOR UPDATE NOWAIT"), 0);
+	other->driver->rollback(other);
+	assert_int_equal(f->db->driver->commit(f->db), 0);
+	assert_int_equal(database_run(other, "SELECT 1 FROM account WHERE name = 'eve' FOR UPDATE NOWAIT"), 0);
+	other->driver->close(other);
+}
+
+static void who_is_erased_gets_no_password(void **state)
+{
+	cs_db *db = lines_db(state);
+	user_series series;
+
+	for (const uint64_t account : {14, 15})
+		assert_int_equal(user_set_password(db, account, "", "$hash", &series), MODEL_NONE);
+	assert_int_equal(database_number(db, "SELECT COUNT(*) FROM account WHERE locked > 1 AND password = ''"), 2);
+	assert_int_equal(user_set_password(db, 11, "", "$hash", &series), 0);
+}
+
 #define STORE(name) cmocka_unit_test_setup_teardown(name, lines_set_up, lines_tear_down)
 
 int main(void)
@@ -255,6 +354,12 @@ int main(void)
 		STORE(what_is_no_frame_is_no_body),
 		STORE(keys_begin_with_1),
 		STORE(a_conversation_is_listed_by_its_newest_message),
+		STORE(a_message_by_hand_has_its_cid_in_the_frame),
+		STORE(a_cid_of_a_message_of_another_time_is_refused),
+		STORE(a_group_that_was_handed_over_was_read_before),
+		STORE(a_member_who_has_left_was_read_before_and_stays_away),
+		STORE(who_becomes_a_member_is_not_erased_meanwhile),
+		STORE(who_is_erased_gets_no_password),
 	};
 
 	return cmocka_run_group_tests(tests, nullptr, nullptr);
