@@ -291,6 +291,9 @@ static void bot_token_made(void *state, cs_conn conn, int result, void *arg)
 	const push_plugin *p = static_cast<push_plugin *>(state);
 	const plugin_context &c = p->context;
 
+	/* What was opened with a token of before. The session that the plugin has for the bot is of another device. */
+	if (result == 0 || result == CS_EUNKNOWN)
+		push_end_sessions(p, r->row.account, 0, PUSH_TOKEN_VOID);
 	if (result) {
 		bot_refuse(p, conn, r.get(), result);
 		return;
@@ -341,13 +344,14 @@ static void bot_changed(void *state, cs_conn conn, int result, void *arg)
 	const plugin_context &c = p->context;
 	const bool is_removed = r->row.secret.empty();
 
+	if (result == 0 || result == CS_EUNKNOWN)
+		push_tell_change(p);
+	if (is_removed && (result == 0 || result == CS_EUNKNOWN))
+		push_end_sessions(p, r->found.id, CS_EVERY_DEVICE, PUSH_BOT_REMOVED);
 	if (result) {
 		bot_refuse(p, conn, r.get(), result);
 		return;
 	}
-	push_tell_change(p);
-	if (is_removed)
-		push_end_sessions(p, r->found.id);
 	c.host->audit(c.self, is_removed ? "bot_removed" : "bot_secret_changed", "account=%llu peer=%s",
 	              static_cast<unsigned long long>(r->found.id), r->peer.c_str());
 	wiped_text more = ",\"account\":";

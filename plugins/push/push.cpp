@@ -62,21 +62,28 @@ void push_tell_change(const push_plugin *p)
 	(void)p->context.host->route_all(p->context.self, 0, &parcel, 0);
 }
 
-void push_end_sessions(const push_plugin *p, cs_account account)
+void push_end_sessions(const push_plugin *p, cs_account account, uint64_t device, push_ending why)
 {
-	static const char head = 'X';
+	const char head = why;
 	const cs_parcel parcel = {&head, sizeof head, nullptr};
 
-	(void)p->context.host->route(p->context.self, account, CS_EVERY_DEVICE, &parcel, 0);
+	(void)p->context.host->route(p->context.self, account, device, &parcel, 0);
 }
 
-/* For a session here: its bot was removed. For the instance: the list of bots has changed. */
-static void push_on_routed(void *state, cs_conn conn, cs_account, const cs_parcel *)
+static const char *push_text_of_ending(const cs_parcel *parcel)
+{
+	if (parcel->head_size == 1 && *static_cast<const char *>(parcel->head) == PUSH_TOKEN_VOID)
+		return "the bot has another token";
+	return "the bot was removed";
+}
+
+/* For a session here: it ends. For the instance: the list of bots has changed. */
+static void push_on_routed(void *state, cs_conn conn, cs_account, const cs_parcel *parcel)
 {
 	push_plugin *p = static_cast<push_plugin *>(state);
 
 	if (conn != 0)
-		(void)p->context.host->close(p->context.self, conn, "the bot was removed");
+		(void)p->context.host->close(p->context.self, conn, push_text_of_ending(parcel));
 	else if (p->posts)
 		device_list_soon(p);
 }

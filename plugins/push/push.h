@@ -99,8 +99,10 @@ http_post_ptr push_signed_post(const push_plugin *p, const std::string &url, std
 void push_show_figures(const push_plugin *p);
 /* Lets the first worker of each node read the list of devices. */
 void push_tell_change(const push_plugin *p);
-/* Ends all sessions of the account, on every node. */
-void push_end_sessions(const push_plugin *p, cs_account account);
+/* Why sessions of a bot end. */
+enum push_ending : char { PUSH_BOT_REMOVED = 'X', PUSH_TOKEN_VOID = 'T' };
+/* Ends the sessions of the account on every node: of the device, or of CS_EVERY_DEVICE. */
+void push_end_sessions(const push_plugin *p, cs_account account, uint64_t device, push_ending why);
 
 /* ---- device.cpp: devices whose transport is HTTP */
 

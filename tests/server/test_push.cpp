@@ -458,6 +458,16 @@ static void a_bot_is_listed_gets_another_secret_and_is_removed(void **state)
 	assert_true(log.find(b.token) == std::string::npos && log.find(b.secret) == std::string::npos);
 }
 
+static size_t count_in_log(stage *st, const char *text)
+{
+	const std::string log = test_server_log(st->server);
+	size_t count = 0;
+
+	for (size_t at = log.find(text); at != std::string::npos; at = log.find(text, at + 1))
+		count++;
+	return count;
+}
+
 static void log_in_by_token(const stage *st, const bot &b, int wire_errno)
 {
 	test_client *own = client_open(st->server);
@@ -471,16 +481,22 @@ static void a_bot_gets_another_token_and_those_of_before_are_void(void **state)
 {
 	stage *st = static_cast<stage *>(*state);
 	bot b = add_bot(st, "forgetful", "/bot");
-	test_client *ann = client_enter(st->server, "ann"), *op = st->operator_client;
+	test_client *ann = client_enter(st->server, "ann"), *op = st->operator_client, *own = client_open(st->server);
 
 	log_in_by_token(st, b, 0);
+	client_sendf(own, "{\"msgid\":1,\"id\":%lld,\"token\":\"%s\"}", static_cast<long long>(b.id), b.token.c_str());
+	client_expect(own, "{\"msgid\":2,\"errno\":0}");
 	const test_frame made = CLIENT_ASK(op, 0, "{\"msgid\":964,\"name\":\"forgetful\"");
 	assert_int_equal(json_integer(made.json.get(), "account"), b.id);
+	/* Who has the old one is out. */
+	client_expect_end(own);
+	test_server_wait_log(st->server, "the bot has another token");
 	log_in_by_token(st, b, 1);
 	b.token = json_text(made.json.get(), "token");
 	log_in_by_token(st, b, 0);
 	client_chat_safely(ann, b.id, "1");
 	wait_seq(st, b, 1);
+	assert_int_equal(count_in_log(st, "a bot is served here"), 1);
 	CLIENT_ASK(op, CS_ERRNO_NO_SUCH_USER, "{\"msgid\":964,\"account\":%lld", static_cast<long long>(ann->id));
 	CLIENT_ASK(op, CS_ERRNO_BAD_FRAME, "{\"msgid\":964");
 	CLIENT_ASK(ann, CS_ERRNO_UNKNOWN_MSGID, "{\"msgid\":964,\"name\":\"forgetful\"");
@@ -741,16 +757,6 @@ static void receivers_of_notices_are_limited_and_ended(void **state)
 		return CLIENT_ASK(bob, 0, "{\"msgid\":171,\"id\":%lld", id).bytes.find("\"pushes\":[]") !=
 		       std::string::npos;
 	});
-}
-
-static size_t count_in_log(stage *st, const char *text)
-{
-	const std::string log = test_server_log(st->server);
-	size_t count = 0;
-
-	for (size_t at = log.find(text); at != std::string::npos; at = log.find(text, at + 1))
-		count++;
-	return count;
 }
 
 static void a_receiver_that_fails_for_too_long_is_removed_and_a_bot_is_not(void **state)
