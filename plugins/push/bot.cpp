@@ -20,8 +20,6 @@
 static constexpr size_t bot_url_most = 1024;
 /* Of one answer. */
 static constexpr size_t bot_list_most = 100;
-/* See device.cpp: no device of the account makes room for this one. */
-static constexpr size_t bot_named_most = 10000;
 
 struct bot_request {
 	~bot_request()
@@ -109,7 +107,7 @@ static int bot_add_device(cs_db *db, bot_request *r)
 	login.user.account = r->row.account;
 	login.name = push_device_name;
 	login.now = r->row.created;
-	login.most = bot_named_most;
+	login.most = push_named_most;
 	login.series = r->found.series.all;
 	const int result = device_log_in(db, logins);
 	return result ? result : push_device_add(db, r->row);

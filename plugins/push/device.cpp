@@ -13,8 +13,6 @@
 
 #include "../model/devices.h"
 
-/* An account may have more named devices than that only by this plugin. */
-static constexpr size_t device_named_most = 10000;
 static constexpr int64_t device_day_ms = INT64_C(24) * 3600 * 1000;
 
 void push_device_deleter::operator()(push_device *d) const
@@ -245,7 +243,7 @@ static void device_number(push_device *d)
 	step->login.user.account = d->row.account;
 	step->login.name = push_device_name;
 	step->login.now = c.host->now();
-	step->login.most = device_named_most;
+	step->login.most = push_named_most;
 	step->login.series = d->row.series;
 	if (c.host->work(c.self, 0, CS_WORK_WRITE, device_number_store, device_numbered, step.get()) == 0)
 		(void)step.release(); /* device_numbered owns it now */

@@ -6,6 +6,7 @@
 #ifndef PUSH_PUSH_H
 #define PUSH_PUSH_H
 
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -22,6 +23,9 @@
 #include "../shared/field.h"
 #include "backoff.h"
 #include "http.h"
+
+/* No device of the account of a bot makes room for the one of this plugin. */
+inline constexpr size_t push_named_most = 10000;
 
 struct push_conf {
 	int64_t timeout; /* ms */
