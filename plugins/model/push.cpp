@@ -196,8 +196,6 @@ int push_target_any(cs_db *db, bool *any_r)
 
 /* ---- accounts that were erased */
 
-#define PUSH_ERASED "account IN (SELECT a.id FROM account a WHERE a.locked >= 2)"
-
 int push_erased_any(cs_db *db, bool *any_r)
 {
 	*any_r = false;
@@ -209,16 +207,6 @@ int push_erased_any(cs_db *db, bool *any_r)
 		return result;
 	return sql_run(db, "SELECT 1 FROM push_target p JOIN account a ON a.id = p.account WHERE a.locked >= 2", {},
 	               sql_row_exists, any_r);
-}
-
-int push_erased_remove(cs_db *db)
-{
-	int result = sql_run(
-		db, "DELETE FROM push_note WHERE target IN (SELECT id FROM push_target WHERE " PUSH_ERASED ")", {});
-
-	if (!result)
-		result = sql_run(db, "DELETE FROM push_target WHERE " PUSH_ERASED, {});
-	return result ? result : sql_run(db, "DELETE FROM push_device WHERE " PUSH_ERASED, {});
 }
 
 /* ---- notices */

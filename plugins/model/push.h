@@ -77,8 +77,6 @@ struct push_target {
 
 /* Whether an account that was erased, or is being erased, has rows here. Reader. */
 [[nodiscard]] int push_erased_any(cs_db *db, bool *any_r);
-/* Removes them. Writer. */
-[[nodiscard]] int push_erased_remove(cs_db *db);
 
 /* ---- notices */
 

@@ -6,13 +6,17 @@
  * device's tag of that time; if the device has another tag by then, the step is void. */
 #include "device.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "../model/devices.h"
+#include "../model/push_erase.h"
 
+/* Rows of accounts that were erased which are removed after one list. */
+static constexpr size_t device_erased_most = 200;
 static constexpr int64_t device_day_ms = INT64_C(24) * 3600 * 1000;
 
 void push_device_deleter::operator()(push_device *d) const
@@ -345,7 +349,7 @@ static int device_list_read(cs_db *db, void *arg)
 
 static int device_erased_remove(cs_db *db, void *)
 {
-	return push_erased_remove(db);
+	return std::min(push_erased_remove(db, device_erased_most), 0);
 }
 
 static void device_erased_removed(void *, cs_conn, int, void *) {}
@@ -358,7 +362,7 @@ static void device_listed(void *state, cs_conn, int result, void *arg)
 	p->is_listing = false;
 	if (result == 0)
 		device_merge(p, listing->rows);
-	/* If it is refused, the next list tells of them again. */
+	/* If it is refused, or some are left, the next list tells of them again. */
 	if (result == 0 && listing->is_erased)
 		(void)p->context.host->work(p->context.self, 0, CS_WORK_WRITE, device_erased_remove,
 		                            device_erased_removed, nullptr);

@@ -238,9 +238,9 @@ static void who_is_put_by_comes_behind_the_others(void **state)
 	assert_true(step.row.lease > 0 && step.row.lease < 1000);
 }
 
-static void the_plugin_push_keeps_nothing_about_it(void **state)
+/* Of accounts 1 and 2: a bot, a target and three notices each. */
+static void add_pushes(const model_fixture *f)
 {
-	const model_fixture *f = static_cast<const model_fixture *>(*state);
 	cs_error e;
 
 	assert_int_equal(database_migrate(&f->database, &e, "push"), 0);
@@ -264,6 +264,18 @@ static void the_plugin_push_keeps_nothing_about_it(void **state)
 						rows + "0, " + conversation + ", 1, 0, 0, 0)"),
 				0);
 	}
+}
+
+static int64_t count_rows(const model_fixture *f, const std::string &table)
+{
+	return database_number(f->db, "SELECT COUNT(*) FROM " + table);
+}
+
+static void the_plugin_push_keeps_nothing_about_it(void **state)
+{
+	const model_fixture *f = static_cast<const model_fixture *>(*state);
+
+	add_pushes(f);
 	const auto erase_some = [f] {
 		return push_erase(f->db, 1, 2);
 	};
@@ -271,6 +283,7 @@ static void the_plugin_push_keeps_nothing_about_it(void **state)
 	assert_int_equal(database_number(f->db, "SELECT COUNT(*) FROM push_note"), 6);
 	assert_int_equal(erase_some(), 1);
 	assert_int_equal(database_number(f->db, "SELECT COUNT(*) FROM push_note"), 4);
+	assert_int_equal(erase_some(), 1); /* the last notice, and the target */
 	for (int i = 0; i < 2; i++)
 		assert_int_equal(erase_some(), 0);
 	assert_int_equal(database_number(f->db, "SELECT COUNT(*) FROM push_note WHERE target = 20"), 3);
@@ -279,6 +292,27 @@ static void the_plugin_push_keeps_nothing_about_it(void **state)
 		assert_int_equal(database_number(f->db, std::string("SELECT account FROM ") + table), 2);
 	}
 	assert_int_equal(database_number(f->db, "SELECT COUNT(*) FROM push_note"), 3);
+}
+
+/* What came after the plugins were asked. */
+static void the_plugin_push_removes_what_is_left_in_steps(void **state)
+{
+	const model_fixture *f = static_cast<const model_fixture *>(*state);
+	int steps = 0;
+
+	add_pushes(f);
+	assert_int_equal(database_run(f->db, "UPDATE account SET locked = 2 WHERE id IN (1, 2)"), 0);
+	while (push_erased_remove(f->db, 3) == 1) {
+		const int64_t rows =
+			count_rows(f, "push_note") + count_rows(f, "push_target") + count_rows(f, "push_device");
+
+		steps++;
+		assert_int_equal(rows, 10 - 3 * steps);
+	}
+	assert_int_equal(steps, 3);
+	for (const char *table : {"push_note", "push_target", "push_device"})
+		assert_int_equal(count_rows(f, table), 0);
+	assert_int_equal(push_erased_remove(f->db, 3), 0);
 }
 
 static void the_account_keeps_its_number_and_nothing_else(void **state)
@@ -487,6 +521,7 @@ int main(void)
 		TEST(it_does_not_end_before_the_plugins_were_asked),
 		TEST(who_is_put_by_comes_behind_the_others),
 		TEST(the_plugin_push_keeps_nothing_about_it),
+		TEST(the_plugin_push_removes_what_is_left_in_steps),
 		TEST(the_account_keeps_its_number_and_nothing_else),
 		TEST(nobody_logs_in_writes_or_joins_as_it_any_more),
 		TEST(its_groups_go_to_the_oldest_admin_else_member_and_one_that_is_alone_ends),
