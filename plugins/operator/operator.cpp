@@ -141,6 +141,11 @@ static int operator_start(const cs_host *host, cs_self *self, const void *, void
 	const void *table = nullptr;
 
 	p->context = {host, self};
+	if (!CS_HOST_HAS(host, ask_erase)) {
+		(void)snprintf(e->text, sizeof e->text,
+		               "this chatserverd is too old for the plugin: it cannot ask plugins to erase accounts");
+		return CS_EINVAL;
+	}
 	if (const int result =
 	            host->service(self, CS_MAILBOX_SERVICE, CS_MAILBOX_VERSION, &table, &p->mailbox_context)) {
 		(void)snprintf(e->text, sizeof e->text, "no service \"%s\"", CS_MAILBOX_SERVICE);
