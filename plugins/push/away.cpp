@@ -234,6 +234,17 @@ static bool away_is_refused(const push_note &note, const http_post *post)
 	       (post->status == 410 || (post->status == 404 && note.target.kind == PUSH_UNIFIED));
 }
 
+/* The node may be cut off, not the receiver. Public and private addresses are reached in different ways. */
+static backoff_blame away_blame(const push_plugin *p, const http_post *post)
+{
+	if (post->end == HTTP_ANSWERED)
+		return BACKOFF_RECEIVER;
+	if (!post->is_silent)
+		return BACKOFF_NODE;
+	return backoff_blame_for_silence(p->answered[post->is_private], p->started, p->conf->give_up,
+	                                 p->context.host->monotonic());
+}
+
 static bool away_is_given_up(const push_plugin *p, const away_note *n)
 {
 	return !n->is_sent && p->conf->give_up && n->now - n->since >= p->conf->give_up;
@@ -251,11 +262,15 @@ static void away_judge(push_plugin *p, away_note *n, const http_post *post)
 {
 	const push_target &target = n->note.target;
 
-	n->is_sent = post->end == HTTP_ANSWERED && post->status / 100 == 2;
-	n->since = backoff_failing_since(push_backoff(p), target.failing, target.failed, n->now);
+	const backoff_blame blame = away_blame(p, post);
+
+	n->is_sent = push_is_taken(p, post);
+	n->since = blame == BACKOFF_NODE
+	                   ? n->now
+	                   : backoff_failing_since(push_backoff(p), target.failing, target.failed, n->now);
 	n->due = n->now + backoff_wait(push_backoff(p), n->note.failures + 1,
 	                               post->end == HTTP_ANSWERED ? post->retry_after : -1, sign_random());
-	n->is_over = away_is_refused(n->note, post) || away_is_given_up(p, n);
+	n->is_over = away_is_refused(n->note, post) || (blame == BACKOFF_RECEIVER && away_is_given_up(p, n));
 	if (!n->is_over)
 		away_log(p, target, post, n->is_sent);
 	else if (away_is_refused(n->note, post))

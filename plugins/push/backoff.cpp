@@ -27,3 +27,12 @@ int64_t backoff_failing_since(const backoff_bounds &bounds, int64_t first, int64
 
 	return first && now - last <= pause ? std::min(first, now) : now;
 }
+
+backoff_blame backoff_blame_for_silence(int64_t answered, int64_t started, int64_t give_up, int64_t now)
+{
+	const int64_t lately = std::min(backoff_day_ms, give_up / 2);
+
+	if (answered && now - answered <= lately)
+		return BACKOFF_RECEIVER;
+	return now - started <= lately ? BACKOFF_UNKNOWN : BACKOFF_NODE;
+}

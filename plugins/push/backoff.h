@@ -22,4 +22,16 @@ struct backoff_bounds {
  * whether it was there, and the failures begin now. */
 [[nodiscard]] int64_t backoff_failing_since(const backoff_bounds &bounds, int64_t first, int64_t last, int64_t now);
 
+/* Whose trouble a failure is. */
+enum backoff_blame {
+	BACKOFF_RECEIVER, /* the receiver's: enough of these, and it is given up */
+	BACKOFF_UNKNOWN, /* nobody knows yet: it is not given up for this one */
+	BACKOFF_NODE /* perhaps the node's: its failures begin anew */
+};
+
+/* Of a receiver that did not answer. answered: when another one did so by 2xx; 0: none did. started: when the node began
+ * to ask receivers. give_up: for how long a receiver may fail. All in ms, monotonic. The receiver is to blame while
+ * others answer: one within a day, and within half of give_up, so that nobody is given up for an outage of the node. */
+[[nodiscard]] backoff_blame backoff_blame_for_silence(int64_t answered, int64_t started, int64_t give_up, int64_t now);
+
 #endif

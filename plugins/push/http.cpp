@@ -40,6 +40,7 @@ struct http_job {
 	http_easy_ptr easy;
 	size_t header_bytes = 0;
 	bool is_refused = false;
+	bool is_tried = false; /* there was an address, and a socket for it */
 };
 
 using http_job_ptr = std::unique_ptr<http_job>;
@@ -113,7 +114,10 @@ static curl_socket_t http_open_socket(void *arg, curlsocktype, curl_sockaddr *ad
 		job->is_refused = true;
 		return CURL_SOCKET_BAD;
 	}
-	return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+	job->post->is_private = !address_is_allowed(&address->addr, {});
+	const int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+	job->is_tried = job->is_tried || fd != -1;
+	return fd;
 }
 
 /* A connection that is used again was opened when other addresses may have been allowed. */
@@ -121,6 +125,8 @@ static int http_before_request(void *arg, char *address, char *, int, int)
 {
 	http_job *job = static_cast<http_job *>(arg);
 
+	job->is_tried = true;
+	job->post->is_private = !address_text_is_allowed(address, {});
 	if (address_text_is_allowed(address, job->owner->rules.allowed))
 		return CURL_PREREQFUNC_OK;
 	job->is_refused = true;
@@ -209,6 +215,14 @@ static bool http_prepare(http_job *job)
 	return good;
 }
 
+/* Not if a certificate, a name server or this node's libcurl is the reason. */
+static bool http_is_silent(const http_job *job, CURLcode code)
+{
+	return job->is_tried && !job->is_refused &&
+	       (code == CURLE_COULDNT_CONNECT || code == CURLE_OPERATION_TIMEDOUT || code == CURLE_GOT_NOTHING ||
+	        code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR);
+}
+
 static void http_judge(const http_job *job, CURLcode code)
 {
 	http_post *post = job->post.get();
@@ -224,6 +238,7 @@ static void http_judge(const http_job *job, CURLcode code)
 		return;
 	}
 	post->end = job->is_refused ? HTTP_REFUSED : code == CURLE_OPERATION_TIMEDOUT ? HTTP_TIMED_OUT : HTTP_FAILED;
+	post->is_silent = http_is_silent(job, code);
 	post->why = job->is_refused ? "its address is private and not listed in push.allow" : curl_easy_strerror(code);
 	post->answer.clear();
 }

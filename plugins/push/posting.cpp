@@ -230,6 +230,7 @@ static void posting_answered(void *state, http_post_ptr post, uint64_t tag)
 	push_plugin *p = static_cast<push_plugin *>(state);
 	const uint64_t account = p->posting[tag];
 	const auto found = p->devices.find(account);
+	const bool is_good = push_is_taken(p, post.get());
 
 	p->posting.erase(tag);
 	if (found == p->devices.end())
@@ -237,7 +238,6 @@ static void posting_answered(void *state, http_post_ptr post, uint64_t tag)
 	push_device *d = found->second.get();
 	if (d->post_tag != tag)
 		return;
-	const bool is_good = post->end == HTTP_ANSWERED && post->status / 100 == 2;
 	d->is_posting = false;
 	if (d->post_session != d->tag)
 		return;

@@ -35,6 +35,15 @@ http_post_ptr push_signed_post(const push_plugin *p, const std::string &url, std
 	return post;
 }
 
+bool push_is_taken(push_plugin *p, const http_post *post)
+{
+	const bool is_good = post->end == HTTP_ANSWERED && post->status / 100 == 2;
+
+	if (is_good)
+		p->answered[post->is_private] = p->context.host->monotonic();
+	return is_good;
+}
+
 void push_show_figures(const push_plugin *p)
 {
 	const plugin_context &c = p->context;
@@ -175,6 +184,7 @@ static int push_start(const cs_host *host, cs_self *self, const void *conf, void
 	http_rules rules;
 
 	p->context = {host, self};
+	p->started = host->monotonic();
 	p->conf = static_cast<const push_conf *>(conf);
 	(void)host->service(self, CS_MAILBOX_SERVICE, CS_MAILBOX_VERSION, &mailbox, &p->mailbox_context);
 	p->mailbox = static_cast<const cs_mailbox *>(mailbox);

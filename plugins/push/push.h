@@ -76,6 +76,9 @@ struct push_plugin {
 	cs_timer *timer = nullptr; /* the same */
 	push_figures figures;
 	uint64_t last_tag = 0;
+	/* Monotonic, ms: when it was started, and when a receiver or bot last answered 2xx; [1]: at a private address.
+	 */
+	int64_t started = 0, answered[2] = {};
 
 	/* ---- device.cpp and posting.cpp; of the first worker only */
 	std::map<uint64_t, push_device_ptr> devices; /* by account */
@@ -100,6 +103,8 @@ uint64_t push_next_tag(push_plugin *p);
 backoff_bounds push_backoff(const push_plugin *p);
 /* A signed POST of JSON. */
 http_post_ptr push_signed_post(const push_plugin *p, const std::string &url, std::string_view secret, std::string body);
+/* Whether it was answered by 2xx, which is noted. */
+bool push_is_taken(push_plugin *p, const http_post *post);
 void push_show_figures(const push_plugin *p);
 /* Lets the first worker of each node read the list of devices. */
 void push_tell_change(const push_plugin *p);

@@ -800,6 +800,47 @@ static void a_receiver_that_fails_for_too_long_is_removed_and_a_bot_is_not(void 
 	            std::string::npos);
 }
 
+static void set_push_url(test_client *c, const char *device, const char *url)
+{
+	CLIENT_ASK(c, 0, "{\"msgid\":170,\"id\":%lld,\"kind\":\"post\",\"device\":\"%s\",\"url\":\"%s\"",
+	           static_cast<long long>(c->id), device, url);
+}
+
+/* Nobody listens at the first; the second is not listed in push.allow; the third has no address. */
+static void a_receiver_is_not_removed_for_what_may_be_the_nodes_own_trouble(void **state)
+{
+	stage *st = static_cast<stage *>(*state);
+	const int64_t give_up = 1000 * check_patience_factor();
+
+	test_server_set(st->server, "push.give_up", std::to_string(give_up) + "ms");
+	test_server_restart(st->server);
+	st->operator_client = operator_open(st->server);
+	const bot b = add_bot(st, "lively", "/bot");
+	test_client *ann = client_enter(st->server, "ann"), *bob = client_enter(st->server, "bob");
+	const int64_t to = bob->id;
+	set_push_url(bob, "dead", "http://127.0.0.1:1/");
+	set_push_url(bob, "unlisted", "http://127.0.0.2:1/");
+	set_push_url(bob, "nameless", "http://nobody.invalid/");
+	client_close(bob);
+	client_chat_safely(ann, to, "are you there?");
+	test_server_wait_log(st->server, "a receiver does not take a notice");
+	const int64_t before = check_now();
+	check_wait("the time to give up", [before, give_up] { return check_now() - before > 3 * give_up; });
+	assert_int_equal(count_in_log(st, "it is removed"), 0);
+	/* As long as others answer, the first is to blame. */
+	check_wait("the end of the dead one", [st, ann, &b] {
+		client_chat_safely(ann, b.id, "x");
+		return count_in_log(st, "it is removed") == 1;
+	});
+	assert_int_equal(count_in_log(st, "a receiver has taken no notice for push.give_up, it is removed"), 1);
+	bob = client_return(st->server, to);
+	check_wait("the end of the dead one in the store",
+	           [bob] { return pushes_of(bob).find("\"device\":\"dead\"") == std::string::npos; });
+	const std::string pushes = pushes_of(bob);
+	assert_true(pushes.find("\"device\":\"unlisted\"") != std::string::npos);
+	assert_true(pushes.find("\"device\":\"nameless\"") != std::string::npos);
+}
+
 #define PUSH_TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main()
@@ -828,6 +869,7 @@ int main()
 		PUSH_TEST(a_notice_survives_failures_and_the_death_of_the_server),
 		PUSH_TEST(receivers_of_notices_are_limited_and_ended),
 		PUSH_TEST(a_receiver_that_fails_for_too_long_is_removed_and_a_bot_is_not),
+		PUSH_TEST(a_receiver_is_not_removed_for_what_may_be_the_nodes_own_trouble),
 	};
 
 	return cmocka_run_group_tests(tests, nullptr, nullptr);

@@ -207,6 +207,21 @@ static std::vector<std::string> answer_of(const std::string &text)
 	return frames;
 }
 
+static void silence_is_the_receivers_only_while_others_answer(void **)
+{
+	constexpr int64_t hour = 3600000, day = 24 * hour, week = 7 * day, now = 30 * day;
+
+	assert_int_equal(backoff_blame_for_silence(now, 1, week, now), BACKOFF_RECEIVER);
+	assert_int_equal(backoff_blame_for_silence(now - day, 1, week, now), BACKOFF_RECEIVER);
+	assert_int_equal(backoff_blame_for_silence(now - day - 1, 1, week, now), BACKOFF_NODE);
+	assert_int_equal(backoff_blame_for_silence(0, 1, week, now), BACKOFF_NODE);
+	assert_int_equal(backoff_blame_for_silence(0, now - day, week, now), BACKOFF_UNKNOWN);
+	assert_int_equal(backoff_blame_for_silence(0, now - day - 1, week, now), BACKOFF_NODE);
+	/* A receiver that may fail for less than two days. */
+	assert_int_equal(backoff_blame_for_silence(now - hour, 1, 2 * hour, now), BACKOFF_RECEIVER);
+	assert_int_equal(backoff_blame_for_silence(now - hour - 1, 1, 2 * hour, now), BACKOFF_NODE);
+}
+
 static void an_answer_gives_its_frames_as_they_are_written(void **)
 {
 	assert_true(answer_of("{\"frames\":[]}").empty());
@@ -308,6 +323,7 @@ int main()
 		cmocka_unit_test(a_list_that_cannot_be_read_is_refused_with_the_first_wrong_item),
 		cmocka_unit_test(a_pause_doubles_within_its_bounds_and_obeys_the_receiver_within_them),
 		cmocka_unit_test(failures_begin_anew_after_a_day_in_which_nothing_was_tried),
+		cmocka_unit_test(silence_is_the_receivers_only_while_others_answer),
 		cmocka_unit_test(an_answer_gives_its_frames_as_they_are_written),
 		cmocka_unit_test(frames_are_taken_from_a_stream_however_it_is_cut),
 		cmocka_unit_test(a_frame_is_confirmed_in_the_conversation_in_which_it_was_said),
