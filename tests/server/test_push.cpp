@@ -812,16 +812,16 @@ static void a_receiver_is_not_removed_for_what_may_be_the_nodes_own_trouble(void
 	stage *st = static_cast<stage *>(*state);
 	const int64_t give_up = 1000 * check_patience_factor();
 
-	test_server_set(st->server, "push.give_up", std::to_string(give_up) + "ms");
-	test_server_restart(st->server);
-	st->operator_client = operator_open(st->server);
 	const bot b = add_bot(st, "lively", "/bot");
 	test_client *ann = client_enter(st->server, "ann"), *bob = client_enter(st->server, "bob");
-	const int64_t to = bob->id;
+	const int64_t from = ann->id, to = bob->id;
 	set_push_url(bob, "dead", "http://127.0.0.1:1/");
 	set_push_url(bob, "unlisted", "http://127.0.0.2:1/");
 	set_push_url(bob, "nameless", "http://nobody.invalid/");
-	client_close(bob);
+	/* After the restart bob is away for certain. */
+	test_server_set(st->server, "push.give_up", std::to_string(give_up) + "ms");
+	test_server_restart(st->server);
+	ann = client_return(st->server, from);
 	client_chat_safely(ann, to, "are you there?");
 	test_server_wait_log(st->server, "a receiver does not take a notice");
 	const int64_t before = check_now();
