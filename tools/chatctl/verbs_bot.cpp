@@ -53,7 +53,7 @@ const struct chatctl_verb chatctl_bot_verbs[] = {
          chatctl_show_bot},
 	{"bot secret", "BOT", "give a bot another secret", CS_MSGID_BOT_SECRET, 1, 1, chatctl_read_bot,
          chatctl_show_bot},
-	{"bot token", "BOT", "give a bot a new token, and void the others", CS_MSGID_BOT_TOKEN, 1, 1,
-         chatctl_read_bot, chatctl_show_bot},
+	{"bot token", "BOT", "give a bot a new token, and void the others", CS_MSGID_BOT_TOKEN, 1, 1, chatctl_read_bot,
+         chatctl_show_bot},
 	{},
 };
