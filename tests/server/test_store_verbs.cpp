@@ -454,7 +454,7 @@ static void what_was_read_by_hand_leaves_the_store_whole_and_can_be_read_again(v
 {"kind":"message","from":"bob","to":"ann","created":7,"text":"three","cid":"last"}
 )");
 	says(ctl(s, "import in.jsonl"), 0, "5 lines added, 1 were there\n");
-	ctl_done(s, "purge before 2020-01-01 yes");
+	ctl_done(s, "purge before 2020-01-01 all yes");
 	check_wait("an empty log", [=] {
 		ctl_done(s, "export log.jsonl");
 		return run_shell(s, "grep '\"type\":0,\"created' log.jsonl; rm log.jsonl").text.empty();
