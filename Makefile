@@ -390,7 +390,7 @@ inside_tests = $(patsubst %,$(BUILD)/tests/%,$(filter-out $(outside_tests),$(san
 # One transport has both plugins.
 sanitized_transport = $(if $(tls_openssl_SKIP)$(websocket_SKIP),,CS_TRANSPORT=wss $(patsubst %,$(OUTSIDE)/tests/server/test_%, \
 	requests frames bad_frames login offline))
-sanitized: $(BUILD)/chatserverd $(plugin_files) $(if $(filter address,$(SAN))$(findstring test_chat,$(TESTS)),$(tool_files),$(BUILD)/chatctl) $(test_plugins) $(inside_tests)
+sanitized: $(if $(filter address,$(SAN))$(findstring test_chat,$(TESTS)),all,$(BUILD)/chatserverd $(BUILD)/chatctl $(plugin_files)) $(test_plugins) $(inside_tests)
 
 check-sanitized: sanitized
 	CS_TEST_PATIENCE=$${CS_TEST_PATIENCE:-4} $(run_tests) $(inside_tests) $(outside_tests:%=$(OUTSIDE)/tests/%) \
