@@ -138,7 +138,8 @@ struct cs_mailbox_change {
 	 * an id of the protocol is never 0. 0: the effect sets effect->actor before it answers 0. */
 	cs_account account;
 	/* Further members of the frame, JSON of at most CS_MAILBOX_TEXT_MAX bytes: each begins with a comma. What an
-	 * operator ordered has ,"operator":true here. NULL: none. */
+	 * operator ordered has ,"operator":true here; an account that is erased leaves its groups without it. NULL:
+	 * none. */
 	const char *members;
 	size_t members_size;
 	/* As of cs_mailbox_post, but unlike the cids of the group's other changes. It is added to the frame. */

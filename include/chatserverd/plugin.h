@@ -538,11 +538,11 @@ struct cs_host {
 
 	/* ---- erasing an account */
 	/* Calls `erase` of each plugin in force that has it, one after the other, each in a transaction of its own: for
-	 * who erases accounts. Where one fails, what it changed is undone, and the others are asked all the same. The
-	 * result for done is 0: nothing is left, or erasing->more is 1. Else it is that of the first plugin that
-	 * failed, which erasing->plugin names: a CS_E that `erase` returned, or a result as for work(); CS_ENOSTORE
-	 * also means that a statement of the plugin is wrong. Without a name there it is CS_EBUSY, CS_ENOSTORE or
-	 * CS_ECANCELED, as work() answers them. 0; CS_EINVAL: account, most or a spare member is not allowed. */
+	 * who erases accounts. If one fails, its changes are undone, and the others are still asked. The result
+	 * for done is 0: nothing is left, or erasing->more is 1. Else it is that of the first plugin that failed, which
+	 * erasing->plugin names: a CS_E that `erase` returned, or a result as for work(); CS_ENOSTORE also means that a
+	 * statement of the plugin is wrong. Without a name there it is CS_EBUSY, CS_ENOSTORE or CS_ECANCELED, as work()
+	 * answers them. 0; CS_EINVAL: account, most or a spare member is not allowed. */
 	int (*ask_erase)(struct cs_self *self, struct cs_erasing *erasing, cs_done_fn *done, void *arg);
 };
 
