@@ -410,8 +410,7 @@ tsan_tests = $(or $(TESTS),$(patsubst tests/%.cpp,%,$(filter-out $(waiting_tests
 	$(foreach name,loop worker session route route_bundle bus bus_life bus_session store store_hash store_engine store_engine_share host host_contract host_cluster host_cluster_sessions log log_places db db_sqlite db_sqlite_log address watchdog,tests/unit/test_$(name).cpp) \
 	tests/server/test_*.cpp))))
 make_tsan = $(MAKE) BUILD=$(BUILD)/tsan OUTSIDE=$(BUILD) SAN=thread CXXFLAGS='-g1 -O1' TESTS='$(tsan_tests)'
-# chatctl has one thread: tests run that of the plain build.
-tsan: $(BUILD)/chatctl $(patsubst %,$(BUILD)/tests/%,$(filter server/% cluster/%,$(tsan_tests)))
+tsan: $(patsubst %,$(BUILD)/tests/%,$(filter server/% cluster/%,$(tsan_tests)))
 	+$(make_tsan) check-sanitized
 tsan-programs:
 	+$(make_tsan) sanitized

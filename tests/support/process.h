@@ -9,8 +9,7 @@
 
 #include <sys/types.h>
 
-/* The path of a program of the build that is tested, $CS_BUILD (default: build). If it is not there, because the build
- * is one of a sanitizer, which has only the server: that of the build of the test itself. */
+/* The path of a program of the build that is tested: $CS_BUILD, or build. */
 std::string process_program(const char *name);
 /* Starts words[0], looked up where system programs are, too. Its output is added to the file; its input is
  * empty. It dies with the test. The pid; a program that cannot be started ends with status 127 and says why.
