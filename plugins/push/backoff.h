@@ -29,9 +29,10 @@ enum backoff_blame {
 	BACKOFF_NODE /* perhaps the node's: its failures begin anew */
 };
 
-/* Of a receiver that did not answer. answered: when another one did so by 2xx; 0: none did. started: when the node began
- * to ask receivers. give_up: for how long a receiver may fail. All in ms, monotonic. The receiver is to blame while
- * others answer: one within a day, and within half of give_up, so that nobody is given up for an outage of the node. */
+/* Of a receiver that did not answer. answered: when another one did so by 2xx; 0: none did. started: when the node
+ * began to ask receivers. give_up: for how long a receiver may fail. All in ms, monotonic. The receiver is to blame
+ * while others answer: one within a day, and within half of give_up, so that nobody is given up for an outage of the
+ * node. */
 [[nodiscard]] backoff_blame backoff_blame_for_silence(int64_t answered, int64_t started, int64_t give_up, int64_t now);
 
 #endif

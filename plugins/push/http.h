@@ -42,8 +42,8 @@ struct http_post {
 	int64_t retry_after = -1; /* ms; -1: the answer does not say */
 	std::string answer; /* its body */
 	bool is_long = false; /* the body is longer than http_answer_most, and answer is empty */
-	/* Unless HTTP_ANSWERED: an address of the receiver was tried, and was silent, refused or ended the connection. It
-	 * may be the way to it. */
+	/* Unless HTTP_ANSWERED: an address of the receiver was tried, and was silent, refused or ended the connection.
+	 * It may be the way to it. */
 	bool is_silent = false;
 	bool is_private = false; /* the address that was tried or answered is one that only http_rules.allowed allows */
 	std::string why; /* unless HTTP_ANSWERED: a text for the log, without the URL */
