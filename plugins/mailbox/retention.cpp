@@ -69,12 +69,22 @@ static void mailbox_retention_take_look(mailbox_retention *r, retention_look *lo
 	r->all_looked = !look->more;
 }
 
-static void mailbox_retention_take(mailbox_retention *r, mailbox_retention_work *work)
+static void mailbox_retention_show(mailbox *m)
 {
+	m->host->gauge(m->self, "entries_removed",
+	               "Entries removed or blanked because they were older than mailbox.keep.", m->removed);
+}
+
+static void mailbox_retention_take(mailbox *m, mailbox_retention_work *work)
+{
+	mailbox_retention *r = &m->retention;
+
 	switch (work->phase) {
 	case RETENTION_LOOK: mailbox_retention_take_look(r, &work->look); break;
 	case RETENTION_REMOVE:
 		r->removed += work->purge.purged;
+		m->removed += static_cast<int64_t>(work->purge.purged);
+		mailbox_retention_show(m);
 		if (!work->purge.more)
 			r->old.pop_back();
 		break;
@@ -171,7 +181,7 @@ static void mailbox_retention_was_run(void *state, cs_conn, int result, void *ar
 		mailbox_retention_plan(m, mailbox_retention_rest(m));
 		return;
 	}
-	mailbox_retention_take(&m->retention, work.get());
+	mailbox_retention_take(m, work.get());
 	if (m->retention.shrunk)
 		mailbox_retention_end_round(m);
 	else
@@ -214,6 +224,7 @@ void mailbox_retention_start(mailbox *m)
 {
 	if (m->host->worker(m->self) != 0)
 		return;
+	mailbox_retention_show(m);
 	if (mailbox_retention_is_short(m->conf.keep))
 		m->host->log(m->self, CS_LOG_WARNING, "messages are kept for less than a day keep_ms=%lld",
 		             static_cast<long long>(m->conf.keep));

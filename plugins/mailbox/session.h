@@ -347,6 +347,7 @@ struct mailbox {
 	mailbox_cursors cursors;
 	mailbox_catch_up catch_up;
 	mailbox_retention retention;
+	int64_t removed = 0; /* entries that retention removed or blanked since the start */
 	mailbox_clock clock;
 	mailbox_follow follow;
 };

@@ -9,6 +9,7 @@
 
 #include <cjson/cJSON.h>
 
+#include "tests/support/admin_page.h"
 #include "tests/support/check.h"
 #include "tests/support/client.h"
 #include "tests/support/server.h"
@@ -69,6 +70,7 @@ static void what_is_older_than_keep_goes_and_what_comes_later_is_delivered_in_or
 {
 	test_server *s = static_cast<test_server *>(*state);
 
+	test_server_set(s, "core.admin", "127.0.0.1:0");
 	test_server_start(s);
 	test_client *ann = client_enter(s, "ann");
 	const int64_t bob = client_absent(s, "bob");
@@ -76,6 +78,8 @@ static void what_is_older_than_keep_goes_and_what_comes_later_is_delivered_in_or
 	assert_int_equal(messages_of(history_of(ann, bob)), 30);
 	set_keep(s, "1s");
 	wait_until_empty(ann, bob);
+	const std::string line = check_format("\nchatserverd_mailbox_entries_removed %lld\n", (wide)last);
+	check_wait("the figure", [=] { return http_get(admin_port(s), "/metrics").find(line) != std::string::npos; });
 	const test_frame page = history_of(ann, bob);
 	assert_int_equal(json_integer(page.json.get(), "first"), last);
 	assert_int_equal(json_integer(page.json.get(), "last"), last);
