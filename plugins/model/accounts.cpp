@@ -21,14 +21,11 @@ static int accounts_row_take(void *arg, const cs_db_value *columns, size_t)
 int account_find(cs_db *db, const account_named &named, account_row *row_r)
 {
 	std::vector<account_row> rows;
-	int result = 0;
+	const int result = named.id ? sql_run(db, ACCOUNTS_SELECT " WHERE id = ?", {sql_integer(named.id)},
+	                                      accounts_row_take, &rows)
+	                            : sql_run(db, ACCOUNTS_SELECT " WHERE name = ?", {sql_text(named.name)},
+	                                      accounts_row_take, &rows);
 
-	if (named.id)
-		result =
-			sql_run(db, ACCOUNTS_SELECT " WHERE id = ?", {sql_integer(named.id)}, accounts_row_take, &rows);
-	if (!result && rows.empty() && !named.name.empty())
-		result = sql_run(db, ACCOUNTS_SELECT " WHERE name = ?", {sql_text(named.name)}, accounts_row_take,
-		                 &rows);
 	if (result)
 		return result;
 	if (rows.empty())

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * How a verb names an account: `account`, a number, or `name`; with both, whose number it is, else whose name. */
+ * How a verb names an account: `account`, a number, or `name`. */
 #ifndef PLUGINS_SHARED_ACCOUNT_H
 #define PLUGINS_SHARED_ACCOUNT_H
 
@@ -29,9 +29,9 @@ struct account_named {
 		result = field_text(context, frame, "name", FIELD_OPTIONAL, &name);
 	if (result)
 		return result;
-	if (!id && name.empty())
+	if ((id == 0) == !name.data())
 		return context.host->refuse(context.self, frame->conn, &frame->request, CS_ERRNO_BAD_FRAME,
-		                            "account or name is missing");
+		                            "one of account and name must be there");
 	named_r->id = static_cast<uint64_t>(id);
 	named_r->name = name;
 	return 0;
