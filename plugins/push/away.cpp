@@ -207,17 +207,17 @@ static void away_ended(void *state, cs_conn, int, void *arg)
 	away_look_soon(static_cast<push_plugin *>(state));
 }
 
-/* A first failure and the end of the failures are logged. */
-static void away_log(push_plugin *p, const push_target &target, const http_post *post, bool is_good)
+/* A first failure and the end of the failures are logged, on whichever node they are. */
+static void away_log(const push_plugin *p, const push_target &target, const http_post *post, bool is_good)
 {
 	const plugin_context &c = p->context;
 	const unsigned long long account = target.account;
 	const std::string origin = http_url_origin(target.url);
 
-	if (is_good && p->failing.erase(target.id))
+	if (is_good && target.failing)
 		c.host->log(c.self, CS_LOG_INFO, "a receiver takes notices again account=%llu url=%s", account,
 		            origin.c_str());
-	if (is_good || !p->failing.emplace(target.id, true).second)
+	if (is_good || target.failing)
 		return;
 	if (post->end == HTTP_ANSWERED)
 		c.host->log(c.self, CS_LOG_WARNING, "a receiver does not take a notice account=%llu url=%s status=%d",
@@ -250,9 +250,8 @@ static bool away_is_given_up(const push_plugin *p, const away_note *n)
 	return !n->is_sent && p->conf->give_up && n->now - n->since >= p->conf->give_up;
 }
 
-static void away_log_removal(push_plugin *p, const push_target &target, cs_log_level level, const char *why)
+static void away_log_removal(const push_plugin *p, const push_target &target, cs_log_level level, const char *why)
 {
-	p->failing.erase(target.id);
 	p->context.host->log(p->context.self, level, "%s, it is removed account=%llu url=%s", why,
 	                     static_cast<unsigned long long>(target.account), http_url_origin(target.url).c_str());
 }

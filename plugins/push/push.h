@@ -90,7 +90,6 @@ struct push_plugin {
 	/* ---- away.cpp; of the first worker only */
 	std::map<uint64_t, std::unique_ptr<push_talk>> talks; /* by conversation */
 	std::unordered_map<uint64_t, std::unique_ptr<push_note>> notes; /* those that are being sent, by tag */
-	std::unordered_map<uint64_t, bool> failing; /* targets */
 	bool is_asking = false;
 	bool is_looking = false, looks_again = false;
 	int64_t next_look = 0; /* monotonic, ms */
