@@ -721,6 +721,8 @@ static void a_notice_survives_failures_and_the_death_of_the_server(void **state)
 		check_sleep_ms(20);
 	const auto notices = receiver_wait(st->hook, "/bob", 3);
 	assert_string_equal(notices[2].body.c_str(), "New message");
+	test_server_wait_log(st->server, "a receiver takes notices again");
+	assert_int_equal(count_in_log(st, "a receiver does not take a notice"), 1);
 	check_sleep_ms(300);
 	assert_int_equal(receiver_count(st->hook, "/bob"), 3);
 }
