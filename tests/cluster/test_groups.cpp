@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: MIT
  * Tests requests on groups from two nodes: the matrix of roles, and races. */
 #include <algorithm>
+#include <set>
+
+#include <chatserverd/msgid.h>
 
 #include "tests/support/check.h"
 #include "tests/support/client.h"
 #include "tests/support/cluster.h"
 #include "tests/support/duel.h"
 #include "tests/support/group_stage.h"
+#include "tests/support/operator.h"
 
 static int rounds(void)
 {
@@ -154,9 +158,77 @@ static void a_group_always_has_one_creator(void **state)
 	duel_judge(&d, "handing over", "leaving");
 }
 
+/* Dissolves the group in parts; both orders are on their way at the same time. Whether it has ended. */
+static bool dissolve_from_both(test_client *const operators[2], int64_t group)
+{
+	int64_t reqs[2];
+	bool ended = true;
+
+	for (int n = 0; n < 2; n++) {
+		reqs[n] = operators[n]->next_req++;
+		client_sendf(operators[n], "{\"msgid\":%d,\"groupid\":%lld,\"req\":%lld}", CS_MSGID_GROUP_DISSOLVE,
+		             (long long)group, (long long)reqs[n]);
+	}
+	for (int n = 0; n < 2; n++) {
+		const int64_t number = json_integer(client_read_answer(operators[n], reqs[n]).json.get(), "errno");
+
+		assert_true(number == 0 || number == CS_ERRNO_NO_SUCH_GROUP);
+		ended &= number == CS_ERRNO_NO_SUCH_GROUP;
+	}
+	return ended;
+}
+
+/* Members in several parts of a dissolving. The creator goes last, and so sees each one go. */
+static void two_operators_on_two_nodes_dissolve_a_group_and_each_member_goes_once(void **state)
+{
+	const race r = race_begin(state);
+	cluster *c = static_cast<cluster *>(*state);
+	test_client *const operators[] = {operator_open(c->nodes[0].server), operator_open(c->nodes[1].server)};
+	const int64_t creator = r.one->id;
+	std::set<int64_t> gone;
+	std::vector<int64_t> reqs;
+	int64_t last = 0, end = 0;
+
+	client_join_group(r.two, r.group);
+	for (int i = 0; i < 43; i++) {
+		test_client *member = client_enter(c->nodes[i % 2].server, "member");
+
+		client_join_group(member, r.group);
+		client_close(member);
+	}
+	client_close(r.one);
+	test_client *watch = client_open(c->nodes[0].server);
+	client_login(watch, creator, R"(,"want":["event"])");
+	do
+		reqs.push_back(send(r.two, 10, r.group, R"(,"msg":"x")"));
+	while (!dissolve_from_both(operators, r.group));
+	while (!gone.contains(creator)) {
+		const test_frame frame = client_read(watch);
+
+		if (json_integer(frame.json.get(), "msgid") != 141)
+			continue;
+		const int64_t account = json_integer(frame.json.get(), "account");
+		assert_true(gone.insert(account).second);
+		if (account == r.two->id)
+			end = json_integer(frame.json.get(), "seq");
+	}
+	assert_int_equal(gone.size(), 45);
+	for (const int64_t req : reqs) {
+		const test_frame answer = client_read_answer(r.two, req);
+
+		if (json_integer(answer.json.get(), "errno") == 0)
+			last = json_integer(answer.json.get(), "seq");
+	}
+	assert_in_range(last, 1, end - 1);
+}
+
 static int two_nodes(void **state)
 {
-	*state = cluster_new(2);
+	cluster *c = cluster_new(2);
+
+	for (const cluster_node &node : c->nodes)
+		operator_allow(node.server);
+	*state = c;
 	return 0;
 }
 
@@ -169,6 +241,7 @@ int main(void)
 		TEST(nothing_of_a_member_takes_a_seq_behind_the_answer_to_its_removal),
 		TEST(a_group_never_has_more_members_than_it_may_have),
 		TEST(a_group_always_has_one_creator),
+		TEST(two_operators_on_two_nodes_dissolve_a_group_and_each_member_goes_once),
 	};
 
 	return cmocka_run_group_tests(tests, nullptr, nullptr);
