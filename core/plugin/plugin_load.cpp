@@ -193,10 +193,15 @@ static int plugin_check_whole(struct plugin *p, struct cs_error *e)
 	return plugin_refuse(p, e, "cannot be loaded: its end is missing");
 }
 
-/* It names the process, so that a debugger finds the file, too. */
+/* It names the process, so that a debugger finds the file, too. /proc may be that of another PID namespace: there the
+ * process has another number than getpid() gives. */
 static std::string plugin_copy_path(const struct plugin *p)
 {
-	return "/proc/" + std::to_string(getpid()) + "/fd/" + std::to_string(p->copy.fd);
+	char process[24]; /* the digits of a number */
+	const ssize_t size = readlink("/proc/self", process, sizeof process);
+
+	return "/proc/" + (size > 0 ? std::string(process, static_cast<size_t>(size)) : "self") + "/fd/" +
+	       std::to_string(p->copy.fd);
 }
 
 static int plugin_open_copy(struct plugin *p, struct cs_error *e)
