@@ -312,6 +312,10 @@ static int erasing_blank_conversation(cs_db *db, erasing_step *step, std::string
 	account_conversation conversation;
 	int result = account_conversation_find(db, step->row.account, at->conversation, &conversation);
 
+	if (result == MODEL_NONE) { /* it is there no more */
+		at->seq = erasing_all;
+		return 0;
+	}
 	if (!result)
 		result = erasing_lock_conversation(db, conversation, step->row.account);
 	part.account = step->row.account;

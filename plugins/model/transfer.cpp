@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Writes the store as lines of JSON: the tables, then the log. */
+ * Writes the store as lines of JSON: the tables, the log, and who is being erased. */
 #include "transfer.h"
 
 #include <algorithm>
@@ -11,6 +11,7 @@
 #include "dialect.h"
 #include "sql.h"
 #include "transfer_tables.h"
+#include "users.h"
 
 static constexpr uint64_t transfer_rows_most = 500; /* in a page */
 static constexpr size_t transfer_bytes_most = 256 * 1024; /* a page ends when it has so many */
@@ -32,7 +33,6 @@ static constexpr transfer_table transfer_list[] = {
           {"unnamed_series", TRANSFER_INTEGER, TRANSFER_EMPTY},
           {"locked", TRANSFER_INTEGER, TRANSFER_EMPTY},
           {"lock_reason", TRANSFER_TEXT, TRANSFER_EMPTY}}},
-	{"erasing", "erasing", 1, {{"account"}, {"conversation"}, {"seq"}, {"lease", TRANSFER_OWN}}},
 	{"register_invite",
          "register_invite",
          1,
@@ -379,7 +379,32 @@ static int transfer_entries_next(cs_db *db, transfer_page *page)
 	return result;
 }
 
-/* ---- the parts: the head, the tables, the log */
+/* ---- who is being erased */
+
+static int transfer_erasing_take(void *arg, const cs_db_value *columns, size_t)
+{
+	auto *page = static_cast<transfer_page *>(arg);
+
+	page->place.keys[0] = sql_number_of(columns[0]);
+	transfer_begin(page, "erasing");
+	page->lines += ",\"account\":" + std::to_string(page->place.keys[0]) + "}";
+	return 0;
+}
+
+/* Behind the log: whoever reads the lines has all that is to be erased by then. Also who was erased, because the
+ * erasing may have ended behind the line of the account. */
+static int transfer_erasing_next(cs_db *db, transfer_page *page)
+{
+	const int result =
+		sql_run(db, "SELECT id FROM account WHERE id > ? AND locked >= ? ORDER BY id LIMIT ?",
+	                {sql_integer(page->place.keys[0]), sql_integer(USER_ERASING), sql_integer(transfer_rows_most)},
+	                transfer_erasing_take, page);
+
+	page->more = page->count == transfer_rows_most;
+	return result;
+}
+
+/* ---- the parts: the head, the tables, the log, who is being erased */
 
 static int transfer_head(cs_db *db, transfer_page *page)
 {
@@ -395,6 +420,7 @@ static int transfer_head(cs_db *db, transfer_page *page)
 
 int transfer_write(cs_db *db, transfer_page *page)
 {
+	const uint64_t log = transfer_tables.size() + 1;
 	transfer_page next;
 	transfer_cids own;
 	int result;
@@ -403,15 +429,17 @@ int transfer_write(cs_db *db, transfer_page *page)
 	next.cids = page->cids ? page->cids : &own;
 	if (next.place.part == 0)
 		result = transfer_head(db, &next);
-	else if (next.place.part <= transfer_tables.size())
+	else if (next.place.part < log)
 		result = transfer_table_next(db, transfer_tables[next.place.part - 1], &next);
-	else
+	else if (next.place.part == log)
 		result = transfer_entries_next(db, &next);
+	else
+		result = transfer_erasing_next(db, &next);
 	if (result)
 		return result;
 	if (!next.more) {
 		next.place = {next.place.part + 1, {0, 0, 0}};
-		next.more = next.place.part <= transfer_tables.size() + 1;
+		next.more = next.place.part <= log + 1;
 	}
 	next.cids = page->cids;
 	*page = std::move(next);

@@ -7,6 +7,7 @@
 
 #include "../shared/object.h"
 #include "dialect.h"
+#include "erasing.h"
 #include "sql.h"
 #include "transfer_tables.h"
 
@@ -227,6 +228,40 @@ static int transfer_store(transfer_reader *r, const transfer_members &members)
 		result = sql_run(r->db, "UPDATE store SET id = ?", {sql_text(id)});
 	(is_taken ? r->batch->added : r->batch->skipped)++;
 	return result;
+}
+
+/* ---- who is being erased */
+
+static int transfer_state_take(void *arg, const cs_db_value *columns, size_t)
+{
+	*static_cast<int64_t *>(arg) = columns[0].integer;
+	return 1;
+}
+
+/* Who is being erased here has a row from now on, so that a server goes on with it. The line of an account may be older
+ * than this one: then the erasing began meanwhile. */
+static int transfer_erasing(transfer_reader *r, const transfer_members &members)
+{
+	int64_t account = 0, state = -1;
+	bool has_row = false;
+
+	if (!transfer_get_number(members, "account", &account) || account < 1)
+		return transfer_refuse(r, "account must be a number");
+	const cs_db_value id = sql_integer(static_cast<uint64_t>(account));
+	int result = sql_run(r->db, "SELECT locked FROM account WHERE id = ?", {id}, transfer_state_take, &state);
+	if (!result && state < 0)
+		return transfer_refuse(r, "there is no such account");
+	if (!result)
+		result = sql_run(r->db, "SELECT 1 FROM erasing WHERE account = ?", {id}, sql_row_exists, &has_row);
+	if (result)
+		return result;
+	if (has_row || state == USER_ERASED) {
+		r->batch->skipped++;
+		return 0;
+	}
+	r->batch->added++;
+	return state == USER_ERASING ? sql_run(r->db, "INSERT INTO erasing (account) VALUES (?)", {id})
+	                             : erasing_begin(r->db, static_cast<uint64_t>(account));
 }
 
 /* ---- entries: lines of one conversation are read together */
@@ -474,6 +509,8 @@ static int transfer_line_read(transfer_reader *r, const transfer_members &member
 		return transfer_store(r, members);
 	if (transfer_is_by_hand(members, kind))
 		return transfer_hand_read(r, members, kind);
+	if (kind == "erasing")
+		return transfer_erasing(r, members);
 	for (const transfer_table &table : transfer_tables)
 		if (kind == table.kind)
 			return transfer_row(r, table, members);

@@ -213,6 +213,18 @@ static void it_does_not_end_before_the_plugins_were_asked(void **state)
 	assert_true(step_once(db, 10, 10).ended);
 }
 
+static void a_conversation_that_is_there_no_more_does_not_hold_it_up(void **state)
+{
+	cs_db *db = model_db(state);
+
+	(void)store(db, {chat(1, 2, "secret")});
+	assert_int_equal(begin(db, 1), 0);
+	assert_int_equal(database_run(db, "UPDATE erasing SET conversation = 4000, seq = 2 WHERE account = 1"), 0);
+	assert_int_equal(database_number(db, "SELECT COUNT(*) FROM erasing WHERE conversation = 4000"), 1);
+	(void)step_once(db, 100, 100);
+	assert_int_equal(database_number(db, "SELECT COUNT(*) FROM erasing WHERE conversation = 4000 AND seq = 2"), 0);
+}
+
 static void who_is_put_by_comes_behind_the_others(void **state)
 {
 	cs_db *db = model_db(state);
@@ -474,9 +486,9 @@ static void a_name_that_somebody_has_is_not_taken(void **state)
 	(void)erase(db, 1);
 	assert_int_equal(account_find(db, {1, ""}, &row), 0);
 	assert_string_equal(row.name.c_str(), "erased 1 (2)");
-	assert_int_equal(account_find(db, {77, "erased 1"}, &row), 0);
+	assert_int_equal(account_find(db, {0, "erased 1"}, &row), 0);
 	assert_int_equal(row.id, id);
-	assert_int_equal(account_find(db, {77, "nobody"}, &row), MODEL_NONE);
+	assert_int_equal(account_find(db, {0, "nobody"}, &row), MODEL_NONE);
 }
 
 static void a_locked_account_keeps_its_tokens_and_has_no_session(void **state)
@@ -519,6 +531,7 @@ int main(void)
 		TEST(steps_are_short_and_an_interrupted_one_is_done_again),
 		TEST(only_one_node_at_a_time_does_a_step),
 		TEST(it_does_not_end_before_the_plugins_were_asked),
+		TEST(a_conversation_that_is_there_no_more_does_not_hold_it_up),
 		TEST(who_is_put_by_comes_behind_the_others),
 		TEST(the_plugin_push_keeps_nothing_about_it),
 		TEST(the_plugin_push_removes_what_is_left_in_steps),

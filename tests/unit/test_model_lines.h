@@ -22,7 +22,6 @@ static const std::vector<std::string> lines_of_store = {
 	R"({"kind":"account","id":13,"name":"dan","password":"$hash","generation":0,"created":1000,"last_device":0,"new_devices_until":0,"series":0,"unnamed_series":0,"locked":1,"lock_reason":"sends spam"})",
 	R"({"kind":"account","id":14,"name":"erased 14","password":"","generation":0,"created":1000,"last_device":0,"new_devices_until":0,"series":1,"unnamed_series":0,"locked":2,"lock_reason":""})",
 	R"({"kind":"account","id":15,"name":"erased 15","password":"","generation":0,"created":1000,"last_device":0,"new_devices_until":0,"series":1,"unnamed_series":0,"locked":3,"lock_reason":""})",
-	R"({"kind":"erasing","account":14,"conversation":1,"seq":2})",
 	R"({"kind":"register_invite","id":4,"code":"00ff0a","uses":3,"used":1,"created":1000,"ends":99000})",
 	R"({"kind":"ban","network":"192.0.2.0/24","created":1000,"ends":0,"reason":"floods"})",
 	R"({"kind":"ban","network":"2001:db8::/64","created":1000,"ends":99000,"reason":""})",
@@ -48,6 +47,8 @@ static const std::vector<std::string> lines_of_store = {
 	R"({"kind":"entry","conversation":2,"seq":1,"sender":10,"type":2,"created":5000,"body":"{\"msgid\":4}"})",
 	R"({"kind":"entry","conversation":2,"seq":2,"sender":0,"type":2,"created":5000,"body":"{\"msgid\":4}"})",
 	R"({"kind":"entry","conversation":2,"seq":3,"sender":12,"type":0,"created":5000,"body":"{\"msg\":\"three\"}"})",
+	R"({"kind":"erasing","account":14})",
+	R"({"kind":"erasing","account":15})",
 };
 
 struct lines_fixture {
