@@ -187,13 +187,17 @@ static operator_bans_order_ptr operator_bans_begin(const plugin_context &c, cons
 	return order;
 }
 
-/* The table has changed: here the list is changed at once, the other nodes look. */
-static void operator_bans_tell(const operator_plugin *p)
+/* The table has changed: here the list is changed at once, the other nodes look. A list that was not read yet would
+ * end the bans that are missing there; and a read that is under way may not have the change. */
+static void operator_bans_tell(operator_plugin *p)
 {
 	static const char head[] = "bans";
 	const cs_parcel parcel = {head, sizeof head - 1, nullptr};
 
-	operator_bans_apply(p);
+	if (p->bans.is_known)
+		operator_bans_apply(p);
+	if (!p->bans.is_known || p->bans.is_reading)
+		bans_look(p);
 	(void)p->context.host->route_all(p->context.self, operator_bans_topic, &parcel, 0);
 }
 
