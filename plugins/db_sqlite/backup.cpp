@@ -74,6 +74,9 @@ static int db_sqlite_backup_make_file(cs_db_backup *b, cs_error *e)
 		return db_sqlite_backup_fail_errno(e, b->temporary);
 	if (fstat(b->fd.fd, &info) == -1 || !S_ISREG(info.st_mode) || info.st_nlink != 1)
 		return db_sqlite_backup_fail(e, b->temporary, "is not a file", CS_DB_BAD_VALUE);
+	/* Whoever owns it could read the copy. */
+	if (info.st_uid != geteuid())
+		return db_sqlite_backup_fail(e, b->temporary, "belongs to somebody else", CS_DB_BAD_VALUE);
 	if (flock(b->fd.fd, LOCK_EX | LOCK_NB) == -1) {
 		if (errno != EWOULDBLOCK)
 			return db_sqlite_backup_fail_errno(e, b->temporary);
