@@ -17,6 +17,7 @@
 
 /* Rows of accounts that were erased which are removed after one list. */
 static constexpr size_t device_erased_most = 200;
+static constexpr int64_t device_erased_every_ms = 300000;
 static constexpr int64_t device_day_ms = INT64_C(24) * 3600 * 1000;
 
 void push_device_deleter::operator()(push_device *d) const
@@ -336,7 +337,8 @@ static void device_merge(push_plugin *p, const std::vector<push_device_row> &row
 
 struct device_listing {
 	std::vector<push_device_row> rows;
-	bool is_erased = false; /* rows of an erased account are there */
+	bool looks = false; /* for rows of an erased account, which takes a read of all targets */
+	bool is_erased = false; /* such rows are there */
 };
 
 static int device_list_read(cs_db *db, void *arg)
@@ -344,7 +346,7 @@ static int device_list_read(cs_db *db, void *arg)
 	device_listing *listing = static_cast<device_listing *>(arg);
 	const int result = push_device_list(db, &listing->rows);
 
-	return result ? result : push_erased_any(db, &listing->is_erased);
+	return result || !listing->looks ? result : push_erased_any(db, &listing->is_erased);
 }
 
 static int device_erased_remove(cs_db *db, void *)
@@ -363,6 +365,8 @@ static void device_listed(void *state, cs_conn, int result, void *arg)
 	if (result == 0)
 		device_merge(p, listing->rows);
 	/* If it is refused, or some are left, the next list tells of them again. */
+	if (listing->looks && (result || listing->is_erased))
+		p->next_erased = 0;
 	if (result == 0 && listing->is_erased)
 		(void)p->context.host->work(p->context.self, 0, CS_WORK_WRITE, device_erased_remove,
 		                            device_erased_removed, nullptr);
@@ -383,8 +387,11 @@ void device_list_soon(push_plugin *p)
 		return;
 	}
 	p->next_list = c.host->monotonic() + p->conf->lookout;
+	listing->looks = p->next_erased <= c.host->monotonic();
 	if (c.host->work(c.self, 0, CS_WORK_READ, device_list_read, device_listed, listing.get()) != 0)
 		return;
+	if (listing->looks)
+		p->next_erased = c.host->monotonic() + device_erased_every_ms;
 	(void)listing.release(); /* device_listed owns it now */
 	p->is_listing = true;
 }

@@ -86,6 +86,7 @@ struct push_plugin {
 	std::unordered_map<uint64_t, uint64_t> posting; /* the accounts of the requests, by tag */
 	bool is_listing = false, lists_again = false;
 	int64_t next_list = 0; /* monotonic, ms */
+	int64_t next_erased = 0; /* monotonic, ms: then rows of accounts that were erased are looked for */
 
 	/* ---- away.cpp; of the first worker only */
 	std::map<uint64_t, std::unique_ptr<push_talk>> talks; /* by conversation */
