@@ -118,6 +118,12 @@ static push_target push_target_of(const cs_db_value *columns)
 	return target;
 }
 
+/* The tokens are good of the login that set the target t of the account a: see user_series. */
+#define PUSH_SERIES(owner) "a.series + CASE WHEN " owner " = 0 THEN a.unnamed_series ELSE 0 END"
+#define PUSH_IS_GOOD                                                                                                   \
+	"t.series = " PUSH_SERIES("t.owner") " AND (t.owner = 0 OR EXISTS (SELECT 1 FROM device o"                     \
+					     " WHERE o.account = t.account AND o.number = t.owner))"
+
 #define PUSH_TARGET                                                                                                    \
 	"t.id, t.account, t.device, t.kind, t.url, t.secret, t.preview, t.created, t.p256dh, t.auth, t.failing, t.failed"
 static constexpr size_t push_target_columns = 12;
@@ -131,17 +137,52 @@ static int push_target_take(void *arg, const cs_db_value *columns, size_t)
 int push_target_list(cs_db *db, uint64_t account, std::vector<push_target> *targets_r)
 {
 	targets_r->clear();
-	return sql_run(db, "SELECT " PUSH_TARGET " FROM push_target t WHERE t.account = ? ORDER BY t.device",
+	return sql_run(db,
+	               "SELECT " PUSH_TARGET
+	               " FROM push_target t JOIN account a ON a.id = t.account WHERE t.account = ?"
+	               " AND " PUSH_IS_GOOD " ORDER BY t.device",
 	               {sql_integer(account)}, push_target_take, targets_r);
+}
+
+static int push_target_delete(cs_db *db, uint64_t id)
+{
+	const int result = sql_run(db, "DELETE FROM push_note WHERE target = ?", {sql_integer(id)});
+
+	return result ? result : sql_run(db, "DELETE FROM push_target WHERE id = ?", {sql_integer(id)});
+}
+
+static int push_id_take(void *arg, const cs_db_value *columns, size_t)
+{
+	static_cast<std::vector<uint64_t> *>(arg)->push_back(sql_number_of(columns[0]));
+	return 0;
+}
+
+/* Those that are good no more make room. */
+static int push_target_clean(cs_db *db, uint64_t account)
+{
+	std::vector<uint64_t> ids;
+	int result = sql_run(db,
+	                     "SELECT t.id FROM push_target t JOIN account a ON a.id = t.account WHERE t.account = ?"
+	                     " AND NOT (" PUSH_IS_GOOD ")",
+	                     {sql_integer(account)}, push_id_take, &ids);
+
+	for (const uint64_t id : ids)
+		result = result ? result : push_target_delete(db, id);
+	return result;
 }
 
 /* The account's row is locked, so that two of its requests cannot both add the last one. */
 int push_target_set(cs_db *db, const push_target &target, size_t most)
 {
+	const std::string series_text =
+		dialect_join({"SELECT " PUSH_SERIES("?") " FROM account a WHERE a.id = ?", dialect_for_update(db)});
+	const cs_db_value owner = sql_integer(target.owner);
 	std::vector<push_target> targets;
-	int result = sql_run(db, (std::string("SELECT id FROM account WHERE id = ?") + dialect_for_update(db)).c_str(),
-	                     {sql_integer(target.account)});
+	uint64_t series = 0;
+	int result = sql_run(db, series_text.c_str(), {owner, sql_integer(target.account)}, sql_row_number, &series);
 
+	if (!result)
+		result = push_target_clean(db, target.account);
 	if (!result)
 		result = push_target_list(db, target.account, &targets);
 	if (result)
@@ -151,18 +192,20 @@ int push_target_set(cs_db *db, const push_target &target, size_t most)
 	if (former == targets.end() && targets.size() >= most)
 		return MODEL_FULL;
 	if (former != targets.end())
-		return sql_run(db,
-		               "UPDATE push_target SET kind = ?, url = ?, secret = ?, preview = ?, created = ?,"
-		               " p256dh = ?, auth = ?, failing = NULL, failed = NULL WHERE id = ?",
-		               {sql_integer(target.kind), sql_text(target.url), sql_text(target.secret),
-		                sql_integer(target.preview), push_time(target.created), sql_text(target.p256dh),
-		                sql_text(target.auth), sql_integer(former->id)});
+		return sql_run(
+			db,
+			"UPDATE push_target SET owner = ?, series = ?, kind = ?, url = ?, secret = ?, preview = ?,"
+			" created = ?, p256dh = ?, auth = ?, failing = NULL, failed = NULL WHERE id = ?",
+			{owner, sql_integer(series), sql_integer(target.kind), sql_text(target.url),
+		         sql_text(target.secret), sql_integer(target.preview), push_time(target.created),
+		         sql_text(target.p256dh), sql_text(target.auth), sql_integer(former->id)});
 	return sql_run(db,
-	               "INSERT INTO push_target (account, device, kind, url, secret, preview, created, p256dh, auth)"
-	               " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-	               {sql_integer(target.account), sql_text(target.device), sql_integer(target.kind),
-	                sql_text(target.url), sql_text(target.secret), sql_integer(target.preview),
-	                push_time(target.created), sql_text(target.p256dh), sql_text(target.auth)});
+	               "INSERT INTO push_target (account, device, owner, series, kind, url, secret, preview, created,"
+	               " p256dh, auth) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	               {sql_integer(target.account), sql_text(target.device), owner, sql_integer(series),
+	                sql_integer(target.kind), sql_text(target.url), sql_text(target.secret),
+	                sql_integer(target.preview), push_time(target.created), sql_text(target.p256dh),
+	                sql_text(target.auth)});
 }
 
 int push_target_gone(cs_db *db, uint64_t id, std::string_view url)
@@ -181,11 +224,7 @@ int push_target_remove(cs_db *db, uint64_t account, std::string_view device)
 	const int result = sql_run(db, "SELECT id FROM push_target WHERE account = ? AND device = ?",
 	                           {sql_integer(account), sql_text(device)}, sql_row_number, &id);
 
-	if (result || !id)
-		return result;
-	const int removed = sql_run(db, "DELETE FROM push_note WHERE target = ?", {sql_integer(id)});
-
-	return removed ? removed : sql_run(db, "DELETE FROM push_target WHERE id = ?", {sql_integer(id)});
+	return result || !id ? result : push_target_delete(db, id);
 }
 
 int push_target_any(cs_db *db, bool *any_r)
@@ -237,11 +276,12 @@ static int push_candidates(cs_db *db, const push_news &news, std::vector<push_ca
 {
 	static constexpr char pair[] = "SELECT t.id, t.account, " PUSH_HAS(
 		"?") ", COALESCE(n.told, 0), 0 FROM push_target t JOIN account a ON a.id = t.account AND a.locked = 0"
+		     " AND " PUSH_IS_GOOD
 		     " LEFT JOIN push_note n ON n.target = t.id AND n.conversation = ? WHERE t.account IN (?, ?)";
 	static constexpr char group[] = "SELECT t.id, t.account, " PUSH_HAS(
 		"m.conversation") ", COALESCE(n.told, 0), m.joined_seq"
 				  " FROM member m JOIN push_target t ON t.account = m.account"
-				  " JOIN account a ON a.id = t.account AND a.locked = 0"
+				  " JOIN account a ON a.id = t.account AND a.locked = 0 AND " PUSH_IS_GOOD
 				  " LEFT JOIN push_note n ON n.target = t.id AND n.conversation = m.conversation"
 				  " WHERE m.conversation = ? AND m.left_seq IS NULL";
 	const cs_db_value conversation = sql_integer(news.conversation);
@@ -332,7 +372,7 @@ struct push_note_found {
 	push_note *note;
 	bool is_there;
 	uint64_t has;
-	bool is_member, is_locked;
+	bool is_member, is_locked, is_good;
 };
 
 static int push_note_fill(void *arg, const cs_db_value *columns, size_t)
@@ -354,6 +394,7 @@ static int push_note_fill(void *arg, const cs_db_value *columns, size_t)
 	note->body = sql_text_of(at[9]);
 	found->is_member = note->kind == CONVERSATION_PAIR || sql_number_of(at[10]) != 0;
 	found->is_locked = sql_number_of(at[11]) != 0;
+	found->is_good = sql_number_of(at[12]) != 0;
 	return 1;
 }
 
@@ -371,13 +412,14 @@ int push_note_take(cs_db *db, push_note *note, int64_t until, bool *taken_r)
 	static constexpr char read[] = "SELECT " PUSH_TARGET ", " PUSH_HAS(
 		"n.conversation") ", n.wanted, n.failures, a.name, c.kind, c.name,"
 				  " s.sender, b.name, s.body, (SELECT COUNT(*) FROM member m WHERE m.conversation = n.conversation"
-				  " AND m.account = t.account AND m.left_seq IS NULL), a.locked"
+				  " AND m.account = t.account AND m.left_seq IS NULL), a.locked,"
+				  " CASE WHEN " PUSH_IS_GOOD " THEN 1 ELSE 0 END"
 				  " FROM push_note n JOIN push_target t ON t.id = n.target JOIN account a ON a.id = t.account"
 				  " JOIN conversation c ON c.id = n.conversation"
 				  " LEFT JOIN message s ON s.conversation = n.conversation AND s.seq = n.wanted"
 				  " LEFT JOIN account b ON b.id = s.sender WHERE n.target = ? AND n.conversation = ?";
 	const cs_db_value target = sql_integer(note->target_id), conversation = sql_integer(note->conversation);
-	push_note_found found = {note, false, 0, false, false};
+	push_note_found found = {note, false, 0, false, false, false};
 	int result = sql_run(db, "UPDATE push_note SET due = ? WHERE target = ? AND conversation = ? AND due = ?",
 	                     {push_time(until), target, conversation, push_time(note->due)});
 
@@ -387,7 +429,7 @@ int push_note_take(cs_db *db, push_note *note, int64_t until, bool *taken_r)
 	result = sql_run(db, read, {target, conversation}, push_note_fill, &found);
 	if (result)
 		return result;
-	*taken_r = found.is_there && found.is_member && !found.is_locked && found.has < note->wanted;
+	*taken_r = found.is_there && found.is_member && !found.is_locked && found.is_good && found.has < note->wanted;
 	return *taken_r ? 0 : push_note_drop(db, *note);
 }
 

@@ -53,6 +53,7 @@ struct push_target {
 	uint64_t id = 0;
 	uint64_t account = 0;
 	std::string device; /* the name that its client gave */
+	uint64_t owner = 0; /* the number of the device whose session set it */
 	push_kind kind = PUSH_POST;
 	std::string url, secret;
 	bool preview = false;
@@ -63,7 +64,8 @@ struct push_target {
 	int64_t failing = 0, failed = 0;
 };
 
-/* Those of an account. Reader or writer. */
+/* Those of an account; without those that a login set whose tokens are good no more, to which nothing is sent. Reader
+ * or writer. */
 [[nodiscard]] int push_target_list(cs_db *db, uint64_t account, std::vector<push_target> *targets_r);
 /* Adds it, or puts it in the place of the one of this account and device. MODEL_FULL: the account has `most`.
  * Writer. */

@@ -22,7 +22,7 @@ static const char away_name[] = "push";
 /* Conversations that the store is asked about at once. */
 static constexpr size_t away_talks_most = 256;
 /* Notices that are read at once. */
-static constexpr size_t away_notes_most = 64;
+static constexpr size_t away_notes_most = 500;
 /* A notice that was taken may wait for its turn, and the answer for its place in the store. */
 static constexpr int64_t away_taken_ms = 30000;
 
@@ -353,6 +353,7 @@ static void away_taken(void *state, cs_conn, int result, void *arg)
 	p->figures.posts++;
 	http_post_ptr post = away_make_post(p, n->note);
 	if (post) {
+		post->is_of_client = true;
 		http_send(p->posts, std::move(post), away_posted, n->tag);
 		return;
 	}
@@ -383,6 +384,7 @@ static void away_take(push_plugin *p, const push_note &note)
 		return;
 	(void)n.release(); /* away_taken owns it now */
 	p->notes[tag] = std::make_unique<push_note>(note);
+	p->served[note.target_id] = c.host->monotonic();
 }
 
 struct away_list {
@@ -397,12 +399,35 @@ static int away_list_read(cs_db *db, void *arg)
 	return push_note_list(db, list->now, away_notes_most, &list->notes);
 }
 
+/* In the order of `due` a few slow receivers with notices of many conversations would keep all others waiting. */
+static void away_order(push_plugin *p, std::vector<push_note> *notes)
+{
+	std::unordered_map<uint64_t, int64_t> served;
+	const auto served_at = [p](uint64_t target) {
+		const auto at = p->served.find(target);
+
+		return at == p->served.end() ? 0 : at->second;
+	};
+
+	for (const push_note &note : *notes)
+		if (const int64_t at = served_at(note.target_id))
+			served[note.target_id] = at;
+	for (const auto &[tag, note] : p->notes)
+		if (const int64_t at = served_at(note->target_id))
+			served[note->target_id] = at;
+	std::stable_sort(notes->begin(), notes->end(), [&served_at](const push_note &one, const push_note &other) {
+		return served_at(one.target_id) < served_at(other.target_id);
+	});
+	p->served.swap(served);
+}
+
 static void away_listed(void *state, cs_conn, int result, void *arg)
 {
 	const std::unique_ptr<away_list> list(static_cast<away_list *>(arg));
 	push_plugin *p = static_cast<push_plugin *>(state);
 
 	p->is_looking = false;
+	away_order(p, &list->notes);
 	for (const push_note &note : list->notes)
 		if (result == 0)
 			away_take(p, note);

@@ -105,12 +105,19 @@ std::string http_url_origin(const std::string &url)
 
 /* ---- one request; the thread */
 
+static const std::vector<address_block> &http_allowed(const http_job *job)
+{
+	const http_rules &rules = job->owner->rules;
+
+	return job->post->is_of_client ? rules.allowed_away : rules.allowed;
+}
+
 /* libcurl connects to this address, whatever a name stood for before: it cannot be another one. */
 static curl_socket_t http_open_socket(void *arg, curlsocktype, curl_sockaddr *address)
 {
 	http_job *job = static_cast<http_job *>(arg);
 
-	if (!address_is_allowed(&address->addr, job->owner->rules.allowed)) {
+	if (!address_is_allowed(&address->addr, http_allowed(job))) {
 		job->is_refused = true;
 		return CURL_SOCKET_BAD;
 	}
@@ -127,7 +134,7 @@ static int http_before_request(void *arg, char *address, char *, int, int)
 
 	job->is_tried = true;
 	job->post->is_private = !address_text_is_allowed(address, {});
-	if (address_text_is_allowed(address, job->owner->rules.allowed))
+	if (address_text_is_allowed(address, http_allowed(job)))
 		return CURL_PREREQFUNC_OK;
 	job->is_refused = true;
 	return CURL_PREREQFUNC_ABORT;
@@ -239,7 +246,9 @@ static void http_judge(const http_job *job, CURLcode code)
 	}
 	post->end = job->is_refused ? HTTP_REFUSED : code == CURLE_OPERATION_TIMEDOUT ? HTTP_TIMED_OUT : HTTP_FAILED;
 	post->is_silent = http_is_silent(job, code);
-	post->why = job->is_refused ? "its address is private and not listed in push.allow" : curl_easy_strerror(code);
+	post->why = !job->is_refused     ? curl_easy_strerror(code)
+	            : post->is_of_client ? "its address is private and not listed in push.allow_away"
+	                                 : "its address is private and not listed in push.allow";
 	post->answer.clear();
 }
 

@@ -18,7 +18,8 @@ inline constexpr size_t http_answer_most = 65536;
 
 /* What holds for all requests. Constant after it was given to http_set. */
 struct http_rules {
-	std::vector<address_block> allowed; /* besides public addresses */
+	/* Besides public addresses: of URLs that an operator gave, and of those that a client gave. */
+	std::vector<address_block> allowed, allowed_away;
 	std::string certificates; /* a file with those of the authorities; empty: those of the system */
 	int64_t timeout = 0; /* ms, for the whole of a request */
 	size_t parallel = 0; /* requests under way; the others wait */
@@ -36,6 +37,7 @@ struct http_post {
 	std::string url;
 	std::vector<std::string> headers; /* "Name: value" */
 	std::string body;
+	bool is_of_client = false; /* a client gave the URL */
 
 	http_end end = HTTP_FAILED;
 	int status = 0; /* of HTTP_ANSWERED */
@@ -45,7 +47,8 @@ struct http_post {
 	/* Unless HTTP_ANSWERED: an address of the receiver was tried, and was silent, refused or ended the connection.
 	 * It may be the way to it. */
 	bool is_silent = false;
-	bool is_private = false; /* the address that was tried or answered is one that only http_rules.allowed allows */
+	bool is_private =
+		false; /* the address that was tried or answered is one that only a list of http_rules allows */
 	std::string why; /* unless HTTP_ANSWERED: a text for the log, without the URL */
 };
 

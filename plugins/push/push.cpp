@@ -124,13 +124,20 @@ static void push_tick(void *state, void *)
 
 static int push_read_rules(const push_conf *conf, http_rules *rules_r, cs_error *e)
 {
+	const struct {
+		const char *key, *text;
+		std::vector<address_block> *blocks_r;
+	} lists[] = {{"allow", conf->allow, &rules_r->allowed},
+	             {"allow_away", conf->allow_away, &rules_r->allowed_away}};
 	std::string wrong;
 
-	if (!address_read_blocks(conf->allow, &rules_r->allowed, &wrong)) {
-		(void)snprintf(e->text, sizeof e->text,
-		               "push.allow: %.100s is no block of addresses such as 10.0.0.0/8", wrong.c_str());
-		return CS_EINVAL;
-	}
+	for (const auto &list : lists)
+		if (!address_read_blocks(list.text, list.blocks_r, &wrong)) {
+			(void)snprintf(e->text, sizeof e->text,
+			               "push.%s: %.100s is no block of addresses such as 10.0.0.0/8", list.key,
+			               wrong.c_str());
+			return CS_EINVAL;
+		}
 	rules_r->certificates = conf->certificates;
 	rules_r->timeout = conf->timeout;
 	rules_r->parallel = static_cast<size_t>(conf->parallel);
@@ -230,7 +237,9 @@ static const cs_option push_options[] = {
 	{"lookout", CS_OPTION_TIME, offsetof(push_conf, lookout), 10, 3600000, "5s", nullptr, 1,
          "how often a node looks for bots and notices that no node takes care of"},
 	{"allow", CS_OPTION_TEXT, offsetof(push_conf, allow), 0, 4096, "", nullptr, 1,
-         "private addresses that may be receivers: 127.0.0.1/32, 10.0.0.0/8"},
+         "private addresses that receivers of bots may have: 127.0.0.1/32, 10.0.0.0/8"},
+	{"allow_away", CS_OPTION_TEXT, offsetof(push_conf, allow_away), 0, 4096, "", nullptr, 1,
+         "private addresses that receivers of notices may have: any client can make the server post there"},
 	{"certificates", CS_OPTION_TEXT, offsetof(push_conf, certificates), 0, 4096, "", nullptr, 1,
          "file with the certificates of the authorities that receivers' certificates must come from; empty: those "
          "of the system"},

@@ -31,7 +31,7 @@ struct push_conf {
 	int64_t timeout; /* ms */
 	int64_t backoff_min, backoff_max; /* ms */
 	int64_t lookout; /* ms */
-	const char *allow;
+	const char *allow, *allow_away;
 	const char *certificates;
 	int64_t parallel;
 	int away;
@@ -91,6 +91,8 @@ struct push_plugin {
 	/* ---- away.cpp; of the first worker only */
 	std::map<uint64_t, std::unique_ptr<push_talk>> talks; /* by conversation */
 	std::unordered_map<uint64_t, std::unique_ptr<push_note>> notes; /* those that are being sent, by tag */
+	/* Of targets that are due: when one was last served, monotonic, ms. Who was not served for long comes first. */
+	std::unordered_map<uint64_t, int64_t> served;
 	bool is_asking = false;
 	bool is_looking = false, looks_again = false;
 	int64_t next_look = 0; /* monotonic, ms */

@@ -33,6 +33,7 @@ static int target_run(const push_plugin *p, const cs_frame *frame, cs_work_kind 
 
 	r->request = frame->request;
 	r->target.account = frame->account;
+	r->target.owner = frame->device;
 	const int result = c.host->work(c.self, frame->conn, kind, fn, done, r.get());
 	if (result)
 		return c.host->refuse_result(c.self, frame->conn, &frame->request, result);

@@ -19,6 +19,7 @@ static int set_up(void **state)
 
 	cluster_set(c, "push.away", "yes");
 	cluster_set(c, "push.allow", "127.0.0.1");
+	cluster_set(c, "push.allow_away", "127.0.0.1");
 	cluster_set(c, "push.lookout", "200ms");
 	cluster_set(c, "push.backoff_min", "50ms");
 	cluster_set(c, "push.backoff_max", "500ms");

@@ -29,6 +29,7 @@ static void set_options(test_server *s)
 	operator_allow(s);
 	test_server_set(s, "push.away", "yes");
 	test_server_set(s, "push.allow", "127.0.0.1/32, ::1");
+	test_server_set(s, "push.allow_away", "127.0.0.1/32");
 	test_server_set(s, "push.timeout", "500ms");
 	test_server_set(s, "push.backoff_min", "20ms");
 	test_server_set(s, "push.backoff_max", "200ms");
@@ -727,6 +728,94 @@ static void a_notice_survives_failures_and_the_death_of_the_server(void **state)
 	assert_int_equal(receiver_count(st->hook, "/bob"), 3);
 }
 
+/* The server can reach an address for bots, at which clients may not make it knock. */
+static void a_client_cannot_make_the_server_post_where_only_bots_may_be(void **state)
+{
+	stage *st = static_cast<stage *>(*state);
+
+	test_server_set(st->server, "push.allow_away", "10.0.0.0/8");
+	test_server_restart(st->server);
+	st->operator_client = operator_open(st->server);
+	test_client *ann = client_enter(st->server, "ann"), *bob = client_enter(st->server, "bob");
+	const bot b = add_bot(st, "inside", "/bot");
+	const int64_t to = bob->id;
+	set_push(bob, st, "ntfy", "/bob");
+	client_close(bob);
+	client_chat_safely(ann, b.id, "1");
+	wait_seq(st, b, 1);
+	client_chat_safely(ann, to, "1");
+	test_server_wait_log(st->server, "its address is private and not listed in push.allow_away");
+	assert_int_equal(receiver_count(st->hook, "/bob"), 0);
+}
+
+/* Whoever had the account for a moment is not told for ever. */
+static void a_receiver_counts_as_long_as_the_login_that_set_it(void **state)
+{
+	stage *st = static_cast<stage *>(*state);
+	test_client *ann = client_enter(st->server, "ann"), *bob = client_enter(st->server, "bob");
+	const int64_t to = bob->id;
+	const char *const own = R"({"device":"",)";
+
+	client_close(bob);
+	for (const char *device : {"", R"(,"device":"phone")"}) {
+		test_client *thief = client_open(st->server);
+		client_login(thief, to, device);
+		set_push(thief, st, "ntfy", "/thief");
+		assert_true(pushes_of(thief).find(own) != std::string::npos);
+		client_close(thief);
+		if (*device) {
+			bob = client_open(st->server);
+			client_login(bob, to, R"(,"device":"desk")");
+			assert_true(pushes_of(bob).find(own) != std::string::npos);
+			(void)CLIENT_ASK(bob, 0, R"({"msgid":111,"id":%lld,"device":"phone")",
+			                 static_cast<long long>(to));
+		} else {
+			(void)CLIENT_ASK(st->operator_client, 0, R"({"msgid":921,"account":%lld,"password":"secret")",
+			                 static_cast<long long>(to));
+			bob = client_open(st->server);
+			client_login(bob, to, R"(,"device":"desk")");
+		}
+		assert_true(pushes_of(bob).find(own) == std::string::npos);
+		set_push(bob, st, "ntfy", "/bob", R"(,"device":"mine")");
+		client_close(bob);
+		const size_t before = receiver_count(st->hook, "/bob");
+		client_chat_safely(ann, to, "1");
+		receiver_wait(st->hook, "/bob", before + 1);
+		assert_int_equal(receiver_count(st->hook, "/thief"), 0);
+	}
+}
+
+/* One place for notices; each of the slow ones has notices of five conversations, and takes 300 ms for each. */
+static void slow_receivers_do_not_keep_those_of_others_waiting(void **state)
+{
+	stage *st = static_cast<stage *>(*state);
+	const std::vector<receiver_answer> slow(40, {.after = 300});
+	size_t before = 0;
+
+	test_server_set(st->server, "push.parallel", "2");
+	test_server_set(st->server, "push.timeout", "20s");
+	test_server_restart(st->server);
+	test_client *bob = client_enter(st->server, "bob"), *carol = client_enter(st->server, "carol");
+	const int64_t to = bob->id, other = carol->id;
+	for (const char *path : {"/slow1", "/slow2", "/slow3", "/slow4"}) {
+		receiver_will(st->hook, path, slow);
+		set_push(bob, st, "ntfy", path, check_format(R"(,"device":"%s")", path).c_str());
+	}
+	set_push(carol, st, "ntfy", "/carol");
+	client_close(bob);
+	client_close(carol);
+	for (int i = 0; i < 5; i++)
+		client_chat_safely(client_enter(st->server, "friend"), to, "1");
+	client_chat_safely(client_enter(st->server, "friend"), other, "1");
+	const int64_t at = receiver_wait(st->hook, "/carol", 1)[0].at;
+	for (const char *path : {"/slow1", "/slow2", "/slow3", "/slow4"}) {
+		const auto posts = receiver_wait(st->hook, path, 5);
+		before += static_cast<size_t>(
+			std::count_if(posts.begin(), posts.end(), [at](const auto &post) { return post.at < at; }));
+	}
+	assert_in_range(before, 0, 14); /* of 20 */
+}
+
 static void receivers_of_notices_are_limited_and_ended(void **state)
 {
 	stage *st = static_cast<stage *>(*state);
@@ -808,7 +897,7 @@ static void set_push_url(test_client *c, const char *device, const char *url)
 	           static_cast<long long>(c->id), device, url);
 }
 
-/* Nobody listens at the first; the second is not listed in push.allow; the third has no address. */
+/* Nobody listens at the first; the second is not listed in push.allow_away; the third has no address. */
 static void a_receiver_is_not_removed_for_what_may_be_the_nodes_own_trouble(void **state)
 {
 	stage *st = static_cast<stage *>(*state);
@@ -869,6 +958,9 @@ int main()
 		PUSH_TEST(nobody_is_told_of_what_a_device_has_or_what_was_read),
 		PUSH_TEST(one_notice_of_a_conversation_is_sent_in_a_time_and_the_last_message_is_told),
 		PUSH_TEST(a_notice_survives_failures_and_the_death_of_the_server),
+		PUSH_TEST(a_client_cannot_make_the_server_post_where_only_bots_may_be),
+		PUSH_TEST(a_receiver_counts_as_long_as_the_login_that_set_it),
+		PUSH_TEST(slow_receivers_do_not_keep_those_of_others_waiting),
 		PUSH_TEST(receivers_of_notices_are_limited_and_ended),
 		PUSH_TEST(a_receiver_that_fails_for_too_long_is_removed_and_a_bot_is_not),
 		PUSH_TEST(a_receiver_is_not_removed_for_what_may_be_the_nodes_own_trouble),

@@ -193,6 +193,8 @@ static bool receiver_do(receiver *r, receiver_peer *p, const receiver_answer &an
 	                         " Answer\r\nContent-Length: " + std::to_string(promised) + "\r\n" + answer.headers +
 	                         "\r\n";
 
+	if (answer.after)
+		check_sleep_ms(answer.after);
 	switch (answer.act) {
 	case RECEIVER_CLOSES: return false;
 	case RECEIVER_BABBLES: (void)receiver_write(p, "I am no web server\r\n\r\n"); return false;

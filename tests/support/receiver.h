@@ -29,6 +29,7 @@ struct receiver_answer {
 	std::string body;
 	std::string headers; /* further ones, each ended by \r\n */
 	receiver_act act = RECEIVER_ANSWERS;
+	int after = 0; /* ms that it waits before */
 };
 
 struct receiver_request {

@@ -11,14 +11,17 @@ CREATE TABLE IF NOT EXISTS push_device (
 	ended BIGINT
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
--- Where an account is told that there is something for it while it is away. device: the name that its client gave. kind
--- 0: a signed POST of JSON, 1: ntfy, 2: UnifiedPush. p256dh, auth: keys of a client for which its notices are encrypted, in
--- base64url; empty: they are not. failing: since when (ms) the receiver has taken no notice without a break; failed: when
+-- Where an account is told that there is something for it while it is away. device: the name that its client gave. owner
+-- and series: the number of the device whose session set it, and the series of its tokens; when those tokens are good no
+-- more, nothing is sent. kind 0: a signed POST of JSON, 1: ntfy, 2: UnifiedPush. p256dh, auth: keys of a client for which
+-- its notices are encrypted, in base64url; empty: they are not. failing: since when (ms) the receiver has taken no notice without a break; failed: when
 -- the last one failed. NULL: it has taken the last one.
 CREATE TABLE IF NOT EXISTS push_target (
 	id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY,
 	account BIGINT NOT NULL,
 	device VARBINARY(64) NOT NULL,
+	owner BIGINT NOT NULL DEFAULT 0,
+	series BIGINT NOT NULL DEFAULT 0,
 	kind TINYINT NOT NULL,
 	url VARBINARY(1024) NOT NULL,
 	secret VARBINARY(64) NOT NULL,
