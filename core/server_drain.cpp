@@ -37,7 +37,10 @@ struct drain_telling {
 
 static void server_worker_stop_accepting(void *arg)
 {
-	listener_end_all(static_cast<struct worker *>(arg));
+	auto *w = static_cast<struct worker *>(arg);
+
+	listener_end_all(w);
+	w->takes_connections = false;
 }
 
 static void server_worker_tell(void *arg)

@@ -130,6 +130,7 @@ struct worker {
 	/* Null until the first; its thread only. */
 	std::unique_ptr<struct route_bundles, route_bundles_deleter> bundles;
 	std::atomic<bool> missed = false; /* parcels were dropped; a post that tells its instances is on its way */
+	bool takes_connections = true; /* false from when a drain tells clients to go */
 	bool draining = false;
 	struct call_mark call; /* the call that its thread is in */
 	std::unordered_set<struct claim *> claims; /* under way; used by host_claim only */

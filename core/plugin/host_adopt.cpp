@@ -32,7 +32,7 @@ int host_adopt(struct cs_self *self, int fd, const char *peer, unsigned flags, c
 		return CS_EINVAL;
 	if (host_is_fresh(self))
 		return CS_EBUSY;
-	if (self->posts_ended || w->draining || !host_is_in_force(self))
+	if (self->posts_ended || !w->takes_connections || w->draining || !host_is_in_force(self))
 		return CS_ECANCELED;
 	if (!adopt_prepare(fd))
 		return CS_EINVAL;
