@@ -36,6 +36,7 @@ struct operator_backup {
 	int64_t step_begun = 0;
 	uint64_t left = 0, size = 0; /* bytes */
 	bool can = true; /* the database makes copies in this way */
+	int failure = 0; /* of the last step, enum cs_db_result; e says what it is */
 	struct cs_error e = {};
 };
 
@@ -43,9 +44,8 @@ static void operator_backup_step(operator_backup *b);
 
 /* ---- on a store thread */
 
-static int operator_backup_run(cs_db *db, void *arg)
+static int operator_backup_do(cs_db *db, operator_backup *b)
 {
-	auto *b = static_cast<operator_backup *>(arg);
 	struct cs_db_backup *backup = nullptr;
 
 	if (b->backup)
@@ -59,6 +59,18 @@ static int operator_backup_run(cs_db *db, void *arg)
 	if (!result)
 		b->backup = {backup, {db->driver}};
 	return result;
+}
+
+/* The store is to try again what it can. All else is above 0, because it is no fault of the store: the disk of the copy
+ * is full, or its name is taken. */
+static int operator_backup_run(cs_db *db, void *arg)
+{
+	auto *b = static_cast<operator_backup *>(arg);
+
+	b->failure = operator_backup_do(db, b);
+	if (b->failure == CS_DB_RETRY || b->failure == CS_DB_UNKNOWN)
+		return b->failure;
+	return b->failure ? 1 : 0;
 }
 
 /* ---- answers */
@@ -128,9 +140,9 @@ static void operator_backup_fail(operator_backup *b, int result)
 		c.host->log(c.self, CS_LOG_WARNING, "no backup was made file=%s by=%s error=%s", b->path.c_str(),
 		            b->by.c_str(), why);
 	operator_backup_end_with(b,
-	                         !b->can                     ? CS_ERRNO_NOT_ALLOWED
-	                         : result == CS_DB_BAD_VALUE ? CS_ERRNO_EXISTS
-	                                                     : CS_ERRNO_UNAVAILABLE,
+	                         !b->can                         ? CS_ERRNO_NOT_ALLOWED
+	                         : b->failure == CS_DB_BAD_VALUE ? CS_ERRNO_EXISTS
+	                                                         : CS_ERRNO_UNAVAILABLE,
 	                         why);
 }
 

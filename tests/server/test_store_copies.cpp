@@ -48,6 +48,8 @@ static void a_backup_that_cannot_be_made_is_refused_and_leaves_nothing(void **st
 	(void)CLIENT_ASK(operator_open(s), CS_ERRNO_BAD_FRAME, R"({"msgid":951,"file":"copy.db")");
 	(void)CLIENT_ASK(operator_open(s), CS_ERRNO_BAD_FRAME, R"({"msgid":951)");
 	assert_int_equal(access((s->folder + "/copy.db.tmp").c_str(), F_OK), -1);
+	/* The store has no fault. */
+	says(run_shell(s, "! grep -a ' error ' log"), 0, "");
 }
 
 /* As a unit with PrivateTmp=, only the other way round. */
@@ -88,6 +90,7 @@ static void a_full_disk_ends_a_backup_and_nothing_else(void **state)
 	assert_int_equal(access((small + "/copy.db").c_str(), F_OK), -1);
 	assert_int_equal(access((small + "/copy.db.tmp").c_str(), F_OK), -1);
 	test_server_wait_log(s, "no backup was made file=");
+	assert_null(strstr(test_server_log(s).c_str(), "store cannot write"));
 	assert_int_equal(client_chat_safely(ann, bob, "after"), 2);
 	ctl_done(s, "backup copy.db");
 	says(run_shell(s, "sqlite3 copy.db 'PRAGMA integrity_check; SELECT COUNT(*) FROM entry WHERE kind = 0'"), 0,
