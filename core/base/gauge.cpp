@@ -59,7 +59,7 @@ void gauge_print(struct gauge_table *table, std::string *text)
 					gauge.plugin.c_str(), name.c_str());
 			continue;
 		}
-		metric_add_head(text, name, "gauge", gauge.help);
+		metric_add_head(text, name, name.ends_with("_total") ? "counter" : "gauge", gauge.help);
 		*text += name + " " + std::to_string(gauge.value) + "\n";
 	}
 }

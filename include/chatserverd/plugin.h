@@ -471,9 +471,10 @@ struct cs_host {
 
 	/* ---- figures */
 	/* Sets a figure of /metrics, chatserverd_PLUGIN_NAME: the value that any instance of the plugin set last.
-	 * name: a-z, 0-9 and _, at least one; help: one line, without a line's end. Both are constant texts, and not
-	 * NULL. A figure that has no such name, or the whole name of a figure of the server or of another plugin, is
-	 * left out of /metrics, and an error is logged, once for each plugin. [any thread] */
+	 * name: a-z, 0-9 and _, at least one; with _total at its end the figure is a counter, which only rises. help:
+	 * one line, without a line's end. Both are constant texts, and not NULL. A figure that has no such name, or the
+	 * whole name of a figure of the server or of another plugin, is left out of /metrics, and an error is logged,
+	 * once for each plugin. [any thread] */
 	void (*gauge)(struct cs_self *self, const char *name, const char *help, int64_t value);
 
 	/* ---- which instance */

@@ -71,7 +71,7 @@ static void mailbox_retention_take_look(mailbox_retention *r, retention_look *lo
 
 static void mailbox_retention_show(mailbox *m)
 {
-	m->host->gauge(m->self, "entries_removed",
+	m->host->gauge(m->self, "entries_removed_total",
 	               "Entries removed or blanked because they were older than mailbox.keep.", m->removed);
 }
 

@@ -78,7 +78,7 @@ static void what_is_older_than_keep_goes_and_what_comes_later_is_delivered_in_or
 	assert_int_equal(messages_of(history_of(ann, bob)), 30);
 	set_keep(s, "1s");
 	wait_until_empty(ann, bob);
-	const std::string line = check_format("\nchatserverd_mailbox_entries_removed %lld\n", (wide)last);
+	const std::string line = check_format("\nchatserverd_mailbox_entries_removed_total %lld\n", (wide)last);
 	check_wait("the figure", [=] { return http_get(admin_port(s), "/metrics").find(line) != std::string::npos; });
 	const test_frame page = history_of(ann, bob);
 	assert_int_equal(json_integer(page.json.get(), "first"), last);

@@ -64,6 +64,7 @@ static void a_figure_has_a_name_that_prometheus_reads(void **)
 
 	assert_null(gauge_set(&table, "tea", "cups", "Cups of tea.", -3));
 	assert_null(gauge_set(&table, "tea", "0", "A \\ and\na line.", 5));
+	assert_null(gauge_set(&table, "tea", "drunk_total", "Cups that were drunk.", 6));
 	for (const char *name : {"", "Cups", "a:b", "a b", "a\nb", "a\"", "\xc3\xa9"})
 		assert_non_null(gauge_set(&table, "tea", name, "Cups of tea.", 1));
 	assert_non_null(gauge_set(&table, "tea", nullptr, "Cups of tea.", 1));
@@ -73,7 +74,10 @@ static void a_figure_has_a_name_that_prometheus_reads(void **)
 	                                           "chatserverd_tea_0 5\n"
 	                                           "# HELP chatserverd_tea_cups Cups of tea.\n"
 	                                           "# TYPE chatserverd_tea_cups gauge\n"
-	                                           "chatserverd_tea_cups -3\n");
+	                                           "chatserverd_tea_cups -3\n"
+	                                           "# HELP chatserverd_tea_drunk_total Cups that were drunk.\n"
+	                                           "# TYPE chatserverd_tea_drunk_total counter\n"
+	                                           "chatserverd_tea_drunk_total 6\n");
 }
 
 static void two_plugins_cannot_have_figures_of_one_name(void **)
