@@ -163,6 +163,14 @@ bool address_is_allowed(const sockaddr *address, const std::vector<address_block
 	return address_bytes_are_allowed(bytes, allowed);
 }
 
+bool address_text_is_one(const char *text)
+{
+	address_bytes bytes;
+	bool is_v4 = false;
+
+	return address_read_one(text, &bytes, &is_v4);
+}
+
 bool address_text_is_allowed(const char *text, const std::vector<address_block> &allowed)
 {
 	address_bytes bytes;

@@ -27,6 +27,8 @@ struct address_block {
  * (v4-mapped, v4-compatible, NAT64, 6to4, Teredo) is judged by that one; in a block it must be as it is written, but a
  * v4-mapped address is the IPv4 address. */
 [[nodiscard]] bool address_is_allowed(const sockaddr *address, const std::vector<address_block> &allowed);
+/* Whether the text is an address. */
+[[nodiscard]] bool address_text_is_one(const char *text);
 /* The same of an address as text. false also if it is none. */
 [[nodiscard]] bool address_text_is_allowed(const char *text, const std::vector<address_block> &allowed);
 

@@ -176,6 +176,9 @@ int push_on_bot_add(void *state, const cs_frame *frame)
 	if (!http_url_is_good(url, bot_url_most))
 		return c.host->refuse(c.self, frame->conn, &frame->request, CS_ERRNO_BAD_FRAME,
 		                      "url must be an http or https URL of at most %zu bytes", bot_url_most);
+	if (http_url_is_refused(std::string(url), push_rules(p->conf).allowed))
+		return c.host->refuse(c.self, frame->conn, &frame->request, CS_ERRNO_NOT_ALLOWED,
+		                      "the address of url is private and not listed in push.allow");
 	bot_request_ptr r = bot_begin(p, frame);
 	r->row.name = name;
 	r->row.url = url;

@@ -103,6 +103,18 @@ std::string http_url_origin(const std::string &url)
 	       http_url_part(parsed.get(), CURLUPART_PORT, CURLU_DEFAULT_PORT);
 }
 
+bool http_url_is_refused(const std::string &url, const std::vector<address_block> &allowed)
+{
+	const http_url_ptr parsed(curl_url());
+
+	if (curl_url_set(parsed.get(), CURLUPART_URL, url.c_str(), 0) != CURLUE_OK)
+		return false;
+	std::string host = http_url_part(parsed.get(), CURLUPART_HOST, 0);
+	if (host.starts_with('[') && host.ends_with(']'))
+		host = host.substr(1, host.size() - 2);
+	return address_text_is_one(host.c_str()) && !address_text_is_allowed(host.c_str(), allowed);
+}
+
 /* ---- one request; the thread */
 
 static const std::vector<address_block> &http_allowed(const http_job *job)

@@ -65,6 +65,9 @@ struct http;
 /* scheme://host:port of a good URL, for the log: it holds no secret. Any thread. */
 [[nodiscard]] std::string http_url_origin(const std::string &url);
 
+/* Whether the host of a good URL is an address, not a name, that is neither public nor allowed. Any thread. */
+[[nodiscard]] bool http_url_is_refused(const std::string &url, const std::vector<address_block> &allowed);
+
 /* Starts the thread. The context's host is used there for `post` only. NULL: it cannot be started; the text in e. */
 [[nodiscard]] http *http_start(const plugin_context &context, http_rules rules, cs_error *e);
 /* For requests that begin from now on. Worker. */

@@ -50,12 +50,12 @@ void push_show_figures(const push_plugin *p)
 	int64_t open = 0, failing = 0;
 
 	device_count(p, &open, &failing);
-	c.host->gauge(c.self, "posts", "POST requests that were sent to bots and to receivers of notices.",
+	c.host->gauge(c.self, "posts_total", "POST requests that were sent to bots and to receivers of notices.",
 	              p->figures.posts);
-	c.host->gauge(c.self, "failures", "Of these, those that were not answered by 2xx.", p->figures.failures);
-	c.host->gauge(c.self, "frames", "Frames that bots have taken.", p->figures.frames);
-	c.host->gauge(c.self, "said", "Frames that bots have said in their answers.", p->figures.said);
-	c.host->gauge(c.self, "notices", "Notices for people who were away that were taken.", p->figures.notices);
+	c.host->gauge(c.self, "failures_total", "Of these, those that were not answered by 2xx.", p->figures.failures);
+	c.host->gauge(c.self, "frames_total", "Frames that bots have taken.", p->figures.frames);
+	c.host->gauge(c.self, "said_total", "Frames that bots have said in their answers.", p->figures.said);
+	c.host->gauge(c.self, "notices_total", "Notices for people who were away that were taken.", p->figures.notices);
 	c.host->gauge(c.self, "devices", "Bots that this node serves.", open);
 	c.host->gauge(c.self, "devices_waiting", "Of these, those whose receiver failed and is asked again later.",
 	              failing);
@@ -122,32 +122,40 @@ static void push_tick(void *state, void *)
 
 /* ---- options */
 
-static int push_read_rules(const push_conf *conf, http_rules *rules_r, cs_error *e)
+/* The lists of addresses. false: *key_r is the option that is wrong, and *wrong_r a part of it. */
+static bool push_read_lists(const push_conf *conf, http_rules *rules_r, const char **key_r, std::string *wrong_r)
 {
-	const struct {
-		const char *key, *text;
-		std::vector<address_block> *blocks_r;
-	} lists[] = {{"allow", conf->allow, &rules_r->allowed},
-	             {"allow_away", conf->allow_away, &rules_r->allowed_away}};
+	*key_r = "allow";
+	if (!address_read_blocks(conf->allow, &rules_r->allowed, wrong_r))
+		return false;
+	*key_r = "allow_away";
+	return address_read_blocks(conf->allow_away, &rules_r->allowed_away, wrong_r);
+}
+
+http_rules push_rules(const push_conf *conf)
+{
+	http_rules rules;
+	const char *key = nullptr;
 	std::string wrong;
 
-	for (const auto &list : lists)
-		if (!address_read_blocks(list.text, list.blocks_r, &wrong)) {
-			(void)snprintf(e->text, sizeof e->text,
-			               "push.%s: %.100s is no block of addresses such as 10.0.0.0/8", list.key,
-			               wrong.c_str());
-			return CS_EINVAL;
-		}
-	rules_r->certificates = conf->certificates;
-	rules_r->timeout = conf->timeout;
-	rules_r->parallel = static_cast<size_t>(conf->parallel);
-	return 0;
+	(void)push_read_lists(conf, &rules, &key, &wrong); /* push_check has read them */
+	rules.certificates = conf->certificates;
+	rules.timeout = conf->timeout;
+	rules.parallel = static_cast<size_t>(conf->parallel);
+	return rules;
 }
 
 static int push_check(const void *conf, const char **key_r, cs_error *e)
 {
 	const push_conf *options = static_cast<const push_conf *>(conf);
+	http_rules rules;
+	std::string wrong;
 
+	if (!push_read_lists(options, &rules, key_r, &wrong)) {
+		(void)snprintf(e->text, sizeof e->text, "%.100s is no block of addresses such as 10.0.0.0/8",
+		               wrong.c_str());
+		return CS_EINVAL;
+	}
 	if (!*options->certificates || access(options->certificates, R_OK) == 0)
 		return 0;
 	*key_r = "certificates";
@@ -155,18 +163,15 @@ static int push_check(const void *conf, const char **key_r, cs_error *e)
 	return CS_EINVAL;
 }
 
-static int push_reload(void *state, const void *conf, int commit, cs_error *e)
+static int push_reload(void *state, const void *conf, int commit, cs_error *)
 {
 	push_plugin *p = static_cast<push_plugin *>(state);
-	const push_conf *options = static_cast<const push_conf *>(conf);
-	http_rules rules;
-	const int result = push_read_rules(options, &rules, e);
 
-	if (result || !commit)
-		return result;
-	p->conf = options;
+	if (!commit)
+		return 0;
+	p->conf = static_cast<const push_conf *>(conf);
 	if (p->posts)
-		http_set(p->posts, std::move(rules));
+		http_set(p->posts, push_rules(p->conf));
 	return 0;
 }
 
@@ -188,7 +193,6 @@ static int push_start(const cs_host *host, cs_self *self, const void *conf, void
 {
 	auto p = std::make_unique<push_plugin>();
 	const void *mailbox = nullptr;
-	http_rules rules;
 
 	p->context = {host, self};
 	p->started = host->monotonic();
@@ -199,13 +203,10 @@ static int push_start(const cs_host *host, cs_self *self, const void *conf, void
 		(void)snprintf(e->text, sizeof e->text, "libsodium cannot be started");
 		return CS_EINVAL;
 	}
-	int result = push_read_rules(p->conf, &rules, e);
-	if (!result)
-		result = away_start(p.get(), e);
-	if (result)
+	if (const int result = away_start(p.get(), e))
 		return result;
 	if (host->worker(self) == 0) {
-		p->posts = http_start(p->context, std::move(rules), e);
+		p->posts = http_start(p->context, push_rules(p->conf), e);
 		if (!p->posts) {
 			away_stop(p.get());
 			return CS_EINVAL;

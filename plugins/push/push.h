@@ -103,6 +103,8 @@ struct push_plugin {
 /* A number that no other call gives. */
 uint64_t push_next_tag(push_plugin *p);
 backoff_bounds push_backoff(const push_plugin *p);
+/* Of options that were checked. */
+http_rules push_rules(const push_conf *conf);
 /* A signed POST of JSON. */
 http_post_ptr push_signed_post(const push_plugin *p, const std::string &url, std::string_view secret, std::string body);
 /* Whether it was answered by 2xx, which is noted. */

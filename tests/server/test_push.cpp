@@ -120,6 +120,16 @@ static int64_t last_seq(stage *st, const bot &b)
 	return last;
 }
 
+static size_t count_in_log(stage *st, const char *text)
+{
+	const std::string log = test_server_log(st->server);
+	size_t count = 0;
+
+	for (size_t at = log.find(text); at != std::string::npos; at = log.find(text, at + 1))
+		count++;
+	return count;
+}
+
 static void wait_seq(stage *st, const bot &b, int64_t seq)
 {
 	check_wait("the bot's messages", [st, &b, seq] { return last_seq(st, b) >= seq; });
@@ -371,11 +381,17 @@ static void a_private_address_is_refused_unless_it_is_listed(void **state)
 {
 	stage *st = static_cast<stage *>(*state);
 
+	const bot b = add_bot(st, "inside", "/bot");
 	test_server_set(st->server, "push.allow", "10.0.0.0/8, ::1");
 	test_server_restart(st->server);
 	st->operator_client = operator_open(st->server);
+	const test_run run = test_server_run(
+		st->server, {"-t", "-c", st->server->folder + "/chat.conf", "-o", "push.allow_away=1.2.3.4/99"});
+	assert_int_equal(run.status, 1);
+	assert_true(run.err.find("push.allow_away: 1.2.3.4/99 is no block of addresses") != std::string::npos);
+	for (const char *host : {"127.0.0.1", "[::ffff:127.0.0.1]", "192.168.1.1", "[fd00::1]"})
+		(void)CLIENT_ASK(st->operator_client, 8, R"({"msgid":960,"name":"other","url":"http://%s:9/")", host);
 	test_client *ann = client_enter(st->server, "ann");
-	const bot b = add_bot(st, "inside", "/bot");
 	client_chat_safely(ann, b.id, "1");
 	test_server_wait_log(st->server, "its address is private and not listed in push.allow");
 	assert_int_equal(receiver_connections(st->hook), 0);
@@ -399,6 +415,22 @@ static void a_private_address_is_refused_unless_it_is_listed(void **state)
 		return log.find(why) != log.rfind(why);
 	});
 	assert_int_equal(receiver_count(st->hook, "/bot"), 1);
+}
+
+/* It asks for the device of the bot again as soon as the session has ended; then it is another node's turn. */
+static void a_node_that_drains_takes_no_bot_back(void **state)
+{
+	stage *st = static_cast<stage *>(*state);
+
+	(void)add_bot(st, "guest", "/bot");
+	test_server_wait_log(st->server, "a bot is served here");
+	test_server_set(st->server, "core.drain_spread", "1s");
+	test_server_write_conf(st->server);
+	test_server_signal(st->server, SIGHUP);
+	test_server_wait_log(st->server, "configuration reloaded");
+	test_server_stop(st->server);
+	assert_int_equal(count_in_log(st, "a bot is served here"), 1);
+	test_server_start(st->server);
 }
 
 static void a_certificate_that_nobody_vouches_for_is_refused(void **state)
@@ -457,16 +489,6 @@ static void a_bot_is_listed_gets_another_secret_and_is_removed(void **state)
 	assert_int_equal(receiver_count(st->hook, "/bot"), 1);
 	const std::string log = test_server_log(st->server);
 	assert_true(log.find(b.token) == std::string::npos && log.find(b.secret) == std::string::npos);
-}
-
-static size_t count_in_log(stage *st, const char *text)
-{
-	const std::string log = test_server_log(st->server);
-	size_t count = 0;
-
-	for (size_t at = log.find(text); at != std::string::npos; at = log.find(text, at + 1))
-		count++;
-	return count;
 }
 
 static void log_in_by_token(const stage *st, const bot &b, int wire_errno)
@@ -948,6 +970,7 @@ int main()
 		PUSH_TEST(a_bot_answers_a_message_by_the_body_of_its_answer),
 		PUSH_TEST(what_was_posted_when_the_server_died_comes_once_more),
 		PUSH_TEST(a_private_address_is_refused_unless_it_is_listed),
+		PUSH_TEST(a_node_that_drains_takes_no_bot_back),
 		PUSH_TEST(a_certificate_that_nobody_vouches_for_is_refused),
 		PUSH_TEST(a_bot_is_listed_gets_another_secret_and_is_removed),
 		PUSH_TEST(a_bot_gets_another_token_and_those_of_before_are_void),
