@@ -254,6 +254,40 @@ static void who_comes_back_to_the_moved_store_gets_what_was_missing(void **state
 	test_server_free(other);
 }
 
+/* The erasing waits for an entry that its store refuses. In the other store all is there before it goes on. */
+static void an_erasing_goes_on_in_the_store_that_it_moved_to(void **state)
+{
+	auto *s = static_cast<test_server *>(*state);
+
+	if (mariadb_wanted())
+		return; /* the trigger is one of SQLite; the other store below is MariaDB */
+	test_server_start(s);
+	test_client *ann = client_enter(s, "ann"), *bob = client_enter(s, "bob");
+	const int64_t ann_id = ann->id, bob_id = bob->id, group = client_create_group(ann, client_new_name("g"));
+	client_join_group(bob, group);
+	for (int i = 0; i < 600; i++)
+		client_chat(ann, bob_id, "a secret");
+	(void)client_chat_safely(ann, bob_id, "poison");
+	(void)client_group_chat_safely(ann, group, "a secret");
+	client_leave(ann);
+	change(s, "CREATE TRIGGER refuse BEFORE UPDATE ON body WHEN OLD.body LIKE '%poison%'"
+	          " BEGIN SELECT RAISE(ABORT, 'no'); END");
+	ctl_done(s, "account erase " + std::to_string(ann_id) + " yes");
+	test_server_wait_log(s, "what an account has said cannot be erased");
+	ctl_done(s, "export a.jsonl");
+	says(run_shell(s, "grep -c poison a.jsonl"), 0, "1\n");
+	for (const bool mysql : {false, true}) {
+		test_server *other = other_server(mysql);
+
+		ctl_done(other, "import " + s->folder + "/a.jsonl");
+		wait_until_erased(other, ann_id);
+		ctl_done(other, "export b.jsonl");
+		says(run_shell(other, "grep -c 'poison\\|a secret' b.jsonl"), 1, "0\n");
+		says(ctl(other, "check"), 0, "nothing is wrong");
+		test_server_free(other);
+	}
+}
+
 static void an_export_writes_to_no_file_of_somebody_else(void **state)
 {
 	auto *s = static_cast<test_server *>(*state);
@@ -518,6 +552,7 @@ int main(void)
 		OWN(an_entry_that_the_store_refuses_keeps_nobody_waiting),
 		OWN(a_group_that_cannot_be_dissolved_is_an_error),
 		OWN(imported_bans_are_in_force_at_once),
+		OWN(an_erasing_goes_on_in_the_store_that_it_moved_to),
 		OWN(an_export_writes_to_no_file_of_somebody_else),
 		OWN(wrong_lines_are_refused_with_their_number),
 		OWN(an_export_that_a_signal_ends_leaves_no_file),
