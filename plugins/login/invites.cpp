@@ -85,9 +85,9 @@ static std::string login_invites_members(const struct register_invite &invite)
 /* The code never stands in a log. */
 static void login_invites_tell(const plugin_context &c, const char *verb, const login_invites_order *order, uint64_t id)
 {
-	c.host->log(c.self, CS_LOG_INFO, "order verb=\"%s\" by=%s invite=%llu", verb, order->peer.text,
+	c.host->log(c.self, CS_LOG_INFO, "order verb=%s by=%s invite=%llu", verb, order->peer.text,
 	            static_cast<unsigned long long>(id));
-	c.host->audit(c.self, "order", "verb=\"%s\" peer=%s invite=%llu", verb, order->peer.text,
+	c.host->audit(c.self, "order", "verb=%s peer=%s invite=%llu", verb, order->peer.text,
 	              static_cast<unsigned long long>(id));
 }
 
@@ -108,7 +108,7 @@ static void login_invites_inserted(void *state, cs_conn conn, int result, void *
 
 	reply_quote(&more, order->code);
 	if (!result)
-		login_invites_tell(c, "invite create", order.get(), order->invite.id);
+		login_invites_tell(c, "invite_create", order.get(), order->invite.id);
 	login_invites_end(c, conn, order.get(), result, more + "," + login_invites_members(order->invite));
 }
 
@@ -190,7 +190,7 @@ static void login_invites_removed(void *state, cs_conn conn, int result, void *a
 	const plugin_context &c = static_cast<const login_plugin *>(state)->context;
 
 	if (!result)
-		login_invites_tell(c, "invite revoke", order.get(), order->invite.id);
+		login_invites_tell(c, "invite_revoke", order.get(), order->invite.id);
 	login_invites_end(c, conn, order.get(), result, ",\"invite\":" + std::to_string(order->invite.id));
 }
 

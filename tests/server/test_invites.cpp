@@ -193,7 +193,7 @@ static void log_and_audit_tell_who_and_never_a_code(void **state)
 	const std::string code = create(s, "", &id);
 
 	register_with(s, "ann", code, done);
-	const std::string line = "verb=\"invite create\" by=operator:uid=0 invite=" + std::to_string(id);
+	const std::string line = "verb=invite_create by=operator:uid=0 invite=" + std::to_string(id);
 	test_server_wait_log(s, line);
 	test_server_stop(s);
 	const std::string log = test_server_log(s), audit = check_read_file(s->folder + "/audit.log");
