@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "tests/support/check.h"
+#include "tests/support/operator.h"
 #include "tests/support/process.h"
 #include "tests/support/scene.h"
 #include "tests/support/talker.h"
@@ -195,9 +196,32 @@ static void a_script_whose_password_was_changed_is_told_and_ends(void **state)
 	talker_say(&script, "login:" + p.sc.name + ":secret");
 	(void)talker_wait(&script, "logged-in|");
 	change_password(&p.sc.t, "secret", "better one");
-	(void)talker_wait(&script, "refused|login|" + std::to_string(p.sc.id) + "|1|the login has ended");
+	(void)talker_wait(&script, "refused|login|" + std::to_string(p.sc.id) +
+	                                   "|1|the login has ended: this token is not good");
 	assert_int_equal(talker_finish(&script), 1);
 	scene_end(&p.sc);
+}
+
+static void who_is_locked_out_is_told_so(void **state)
+{
+	test_server *const s = (test_server *)*state;
+	person p;
+	talker script;
+
+	operator_allow(s);
+	test_server_start(s);
+	begin(&p, s);
+	talker_start(&script, s->port);
+	talker_say(&script, "login:" + p.sc.name + ":secret");
+	(void)talker_wait(&script, "logged-in|");
+	(void)CLIENT_ASK(operator_open(s), 0, R"({"msgid":922,"account":%lld)", static_cast<long long>(p.sc.id));
+	(void)talker_wait(&script, "refused|login|" + std::to_string(p.sc.id) +
+	                                   "|1|the login has ended: this account is locked");
+	assert_int_equal(talker_finish(&script), 1);
+	wait_explained(&p.sc.t, "does not hold any more: this account is locked. The password is needed again.");
+	terminal_answer(&p.sc.t, "password: ", "secret");
+	wait_explained(&p.sc.t, "login " + std::to_string(p.sc.id) + ": this account is locked");
+	leave(&p.sc.t);
 }
 
 static void a_script_changes_the_password(void **state)
@@ -231,6 +255,7 @@ int main(void)
 	};
 	const struct CMUnitTest own_server_tests[] = {
 		OWN_SERVER(a_kept_login_outlives_a_restart_of_the_server),
+		OWN_SERVER(who_is_locked_out_is_told_so),
 	};
 	const int failed = cmocka_run_group_tests(tests, test_server_group_setup, test_server_group_teardown);
 

@@ -107,8 +107,8 @@ static bool client_tries_new_password(client *cl)
 	return false;
 }
 
-/* Only the person may log in now: the password was changed elsewhere, or this device was logged out. */
-static void client_lose_token(client *cl)
+/* Only the person may log in now. The server says why. */
+static void client_lose_token(client *cl, const frame &fr)
 {
 	client_forget_token(cl);
 	if (client_tries_new_password(cl))
@@ -117,11 +117,12 @@ static void client_lose_token(client *cl)
 	cl->password_of = cl->se.id > 0 ? std::to_string(cl->se.id) : cl->se.who;
 	if (cl->vw.plain)
 		view_refused(&cl->vw, COMMAND_LOGIN, static_cast<int64_t>(cl->se.id), cl->se.who, CS_ERRNO_REFUSED,
-		             "the login has ended: the password was changed, or this session was ended elsewhere");
+		             "the login has ended: " + fr.error_text);
 	else
 		view_notice(&cl->vw, "The kept login of " + (cl->se.name.empty() ? cl->se.who : cl->se.name) +
-		                             " does not hold any more: its time is over, the password was changed, or "
-		                             "this device was logged out elsewhere. The password is needed again.");
+		                             " does not hold any more: " +
+		                             refusal_explain(COMMAND_LOGIN, fr.error, fr.error_text, -1) +
+		                             ". The password is needed again.");
 	client_refuse_all(cl, CS_ERRNO_NOT_LOGGED_IN, "not logged in any more");
 	client_note_progress(cl);
 	client_end_session(cl);
@@ -155,7 +156,7 @@ void client_take_login(client *cl, const frame &fr)
 		return;
 	}
 	if (fr.error == CS_ERRNO_REFUSED && !se->token.empty()) {
-		client_lose_token(cl);
+		client_lose_token(cl, fr);
 		return;
 	}
 	cl->refused = true;

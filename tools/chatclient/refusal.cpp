@@ -25,6 +25,8 @@ static const refusal_words refusal_texts[] = {
 	{"the message is not yours", "that message is somebody else's"},
 	{"the message is too old", "that message is too old to change"},
 	{"no such id or wrong password", "there is no such account, or the password is wrong"},
+	{"this token is not good (any more); log in with the password",
+         "its time is over, the password was changed, or this device was logged out elsewhere"},
 };
 
 static std::string refusal_of_role(command_verb verb)
