@@ -197,6 +197,8 @@ static void what_cannot_be_undone_is_asked_for_on_a_terminal_and_wants_yes_elsew
 		{{"account", "erase", "ann"}, "Erase account 1 ann? What it said becomes blank for everybody."},
 		{{"group", "dissolve", "club"}, "End group 1 \"club\", with 1 member?"},
 		{{"purge", "before", "2020-01-01", "all"}, "Remove what was stored before 2020-01-01 (UTC) from all"},
+		{{"group", "keep", "club", "6m"},
+	         "Remove from group 1 \"club\" what is older than 6 minutes? It has 1 entry."},
 	};
 
 	client_login(ann, client_register(ann, "ann"));
@@ -221,6 +223,7 @@ static void what_cannot_be_undone_is_asked_for_on_a_terminal_and_wants_yes_elsew
 	}
 	assert_int_equal(run(s, "", "group show club").status, 0);
 	contains(run(s, "", "purge status").out, "nothing was purged");
+	contains(run(s, "", "group show club").out, "as mailbox.keep says");
 	client_logout(ann);
 	assert_true(logs_in(s, 1, "secret"));
 	begin_on_terminal(&yes, s, {"account", "erase", "ann"});
@@ -234,6 +237,24 @@ static void what_cannot_be_undone_is_asked_for_on_a_terminal_and_wants_yes_elsew
 	});
 }
 
+static void a_group_keeps_a_day_or_more_without_a_question(void **state)
+{
+	auto *s = static_cast<test_server *>(*state);
+	test_client *ann = client_open(s);
+
+	client_login(ann, client_register(ann, "ann"));
+	(void)client_create_group(ann, "club");
+	contains(run(s, "", "group keep club 23h").err, "less than a day (m is minutes) removes almost all");
+	assert_string_equal(run(s, "", "group keep club 24h").out.c_str(), "group 1 \"club\" keeps its log: 1d\n");
+	assert_string_equal(run(s, "", "group keep club 90m yes").out.c_str(),
+	                    "group 1 \"club\" keeps its log: 1h 30m\n");
+	for (const char *words : {"group keep club forever", "group keep club default", "group keep club 7d yes"})
+		assert_int_equal(run(s, "", words).status, 0);
+	assert_string_equal(
+		run(s, "", "group keep club 6x").err.c_str(),
+		"chatctl: the time is 365d, 12h, 30m or 10s, up to 36500d, forever or default, not \"6x\"\n");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -245,6 +266,7 @@ int main(void)
 		TEST(digits_are_a_number_and_never_a_name),
 		TEST(an_export_is_a_new_file_of_its_owner),
 		TEST(what_cannot_be_undone_is_asked_for_on_a_terminal_and_wants_yes_elsewhere),
+		TEST(a_group_keeps_a_day_or_more_without_a_question),
 	};
 
 	return cmocka_run_group_tests(tests, nullptr, nullptr);

@@ -121,6 +121,11 @@ static chatctl_json_ptr chatctl_make_request(const struct chatctl_order &order)
 	return request;
 }
 
+static bool chatctl_must_ask(const struct chatctl_order &order, const cJSON *request)
+{
+	return !order.is_confirmed && (!order.verb->removes || order.verb->removes(request));
+}
+
 bool chatctl_check_words(const struct chatctl_options *options)
 {
 	const struct chatctl_order order = chatctl_find_order(options->words);
@@ -143,11 +148,13 @@ bool chatctl_check_words(const struct chatctl_options *options)
 		(void)fprintf(stderr, "chatctl: %s asks no server, so it takes no options\n", verb->name);
 		return false;
 	}
-	if (!chatctl_make_request(order))
+	const chatctl_json_ptr request = chatctl_make_request(order);
+	if (!request)
 		return false;
-	if (order.is_confirmed || isatty(STDIN_FILENO) == 1)
+	if (!chatctl_must_ask(order, request.get()) || isatty(STDIN_FILENO) == 1)
 		return true;
-	(void)fprintf(stderr, "chatctl: %s cannot be undone: without a terminal, write yes behind it\n", verb->name);
+	(void)fprintf(stderr, "chatctl: %s%s cannot be undone: without a terminal, write yes behind it\n", verb->name,
+	              verb->removes ? verb->removes(request.get()) : "");
 	return false;
 }
 
@@ -283,7 +290,7 @@ enum chatctl_status chatctl_run(const struct chatctl_options *options, struct ch
 	if (verb->finds_account && chatctl_member(request.get(), "name") &&
 	    !chatctl_look_up(options, w, request.get(), CS_MSGID_ACCOUNT_SHOW, "account", "name", &status))
 		return status;
-	if (!order.is_confirmed)
+	if (chatctl_must_ask(order, request.get()))
 		if (const enum chatctl_status failed = chatctl_confirm(options, w, verb, request.get()))
 			return failed;
 	if (verb->run)

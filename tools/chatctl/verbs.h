@@ -35,6 +35,9 @@ struct chatctl_verb {
 	 * get. Makes the question, "Erase ann?", and puts what it is about into the request by its number. */
 	enum chatctl_status (*ask)(const struct chatctl_options *options, struct chatctl_wire *w, cJSON *request,
 	                           std::string *question_r) = nullptr;
+	/* Where only some requests of the verb are asked about: says what this one removes, for who cannot be asked.
+	 * Null: nothing, so nobody is asked. */
+	const char *(*removes)(const cJSON *request) = nullptr;
 };
 
 /* Each list ends with a name that is null. */

@@ -157,6 +157,42 @@ static enum chatctl_status chatctl_ask_dissolve(const struct chatctl_options *op
 	return status;
 }
 
+static constexpr int64_t chatctl_group_day = 24 * 3600000; /* ms */
+
+/* Who has written m for months would lose almost all. */
+static const char *chatctl_keep_removes(const cJSON *request)
+{
+	const int64_t keep = chatctl_number(request, "keep"); /* 0: default, or forever */
+
+	if (keep == 0 || keep >= chatctl_group_day)
+		return nullptr;
+	return " with less than a day (m is minutes) removes almost all that was said, and";
+}
+
+static std::string chatctl_keep_words(int64_t keep)
+{
+	const bool is_hours = keep % 3600000 == 0, is_minutes = keep % 60000 == 0;
+	const int64_t count = keep / (is_hours ? 3600000 : is_minutes ? 60000 : 1000);
+	const char *unit = is_hours ? " hour" : is_minutes ? " minute" : " second";
+
+	return std::to_string(count) + unit + chatctl_plural(count);
+}
+
+static enum chatctl_status chatctl_ask_keep(const struct chatctl_options *options, struct chatctl_wire *w,
+                                            cJSON *request, std::string *question_r)
+{
+	enum chatctl_status status;
+	const chatctl_json_ptr group =
+		chatctl_look_up(options, w, request, CS_MSGID_GROUP_SHOW, "groupid", "groupname", &status);
+	const int64_t entries = chatctl_number(group.get(), "last") - chatctl_number(group.get(), "first") + 1;
+
+	*question_r = "Remove from group " + std::to_string(chatctl_number(group.get(), "groupid")) + " \"" +
+	              chatctl_text(group.get(), "groupname") + "\" what is older than " +
+	              chatctl_keep_words(chatctl_number(request, "keep")) + "? It has " + std::to_string(entries) +
+	              (entries == 1 ? " entry." : " entries.");
+	return status;
+}
+
 /* Each removes some members, so the server does other work in between. */
 static enum chatctl_status chatctl_dissolve(const struct chatctl_options *options, struct chatctl_wire *w,
                                             cJSON *request)
@@ -196,8 +232,8 @@ const struct chatctl_verb chatctl_group_verbs[] = {
          chatctl_show_group, "members"},
 	{"group dissolve", "GROUP [yes]", "remove all members, and end the group", CS_MSGID_GROUP_DISSOLVE, 1, 1,
          chatctl_read_group, chatctl_show_dissolved, nullptr, chatctl_dissolve, false, false, chatctl_ask_dissolve},
-	{"group keep", "GROUP TIME|forever|default", "how long it keeps its log", CS_MSGID_GROUP_KEEP, 2, 2,
-         chatctl_read_keep, chatctl_show_keep},
+	{"group keep", "GROUP TIME|forever|default [yes]", "how long it keeps its log", CS_MSGID_GROUP_KEEP, 2, 2,
+         chatctl_read_keep, chatctl_show_keep, nullptr, nullptr, false, false, chatctl_ask_keep, chatctl_keep_removes},
 	{"mute", "GROUP ACCOUNT|all TIME|off", "who may not write in a group", CS_MSGID_GROUP_MUTE, 3, 3,
          chatctl_read_mute, chatctl_show_mute, nullptr, nullptr, false, true},
 	{},
