@@ -85,6 +85,8 @@ struct sqlite_lock;
                                    cs_error *e);
 /* Unlocks; all handles must be closed. in_order: the server ended normally, so the next one does not report it. */
 void sqlite_lock_give(sqlite_lock *lock, bool in_order);
+/* The same for who has changed nothing: the next server reports what was reported when the lock was taken. */
+void sqlite_lock_give_back(sqlite_lock *lock, const cs_db_server *server);
 
 /* checkpoint.cpp -------------------------------------------------------------------------------------- */
 

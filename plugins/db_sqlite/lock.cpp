@@ -21,6 +21,7 @@ static constexpr off_t db_sqlite_lock_offset = INT64_MAX - 1;
 
 struct sqlite_lock {
 	std::string path; /* of the database, with all links resolved */
+	std::string before; /* the server that did not stop in order, as the lock file named it; empty: none */
 	sqlite_fd holder, database;
 	/* The way to the files, and what copies the log. They end before the files are closed, which would end the
 	 * locks of SQLite. */
@@ -46,9 +47,9 @@ static std::string db_sqlite_holder_read(int fd)
 }
 
 /* If the disk is full, the server still starts: the lock works without the text. */
-static void db_sqlite_holder_write(const sqlite_lock *lock, const cs_db_server *server)
+static void db_sqlite_holder_write(const sqlite_lock *lock, const cs_db_server *server, const std::string &holder)
 {
-	const std::string text = std::string(server->name) + "\n";
+	const std::string text = holder + "\n";
 
 	if (ftruncate(lock->holder.fd, 0) == -1 ||
 	    pwrite(lock->holder.fd, text.data(), text.size(), 0) != static_cast<ssize_t>(text.size()) ||
@@ -186,11 +187,13 @@ int sqlite_lock_take(const sqlite_conf *conf, const cs_db_server *server, sqlite
 	for (const char *suffix : {"", "-wal", "-shm"})
 		if (db_sqlite_make_private(lock->path + suffix, server, e))
 			return CS_EINVAL;
-	if (const std::string before = db_sqlite_holder_read(lock->holder.fd); !before.empty())
-		server->log(CS_LOG_WARNING, "the last server of this store did not stop in order %s", before.c_str());
+	lock->before = db_sqlite_holder_read(lock->holder.fd);
+	if (!lock->before.empty())
+		server->log(CS_LOG_WARNING, "the last server of this store did not stop in order %s",
+		            lock->before.c_str());
 	if (db_sqlite_is_empty(lock.get()))
 		server->log(CS_LOG_INFO, "a new store begins file=%s", lock->path.c_str());
-	db_sqlite_holder_write(lock.get(), server);
+	db_sqlite_holder_write(lock.get(), server, server->name);
 	lock->checkpoint.reset(sqlite_checkpoint_begin(conf, server, lock->database.fd));
 	lock->files.reset(sqlite_files_begin(conf, lock->checkpoint.get()));
 	*lock_r = lock.release();
@@ -204,4 +207,11 @@ void sqlite_lock_give(sqlite_lock *lock, bool in_order)
 	lock->checkpoint.reset();
 	if (in_order && !lock->memory && ftruncate(lock->holder.fd, 0) == 0)
 		(void)fsync(lock->holder.fd);
+}
+
+void sqlite_lock_give_back(sqlite_lock *lock, const cs_db_server *server)
+{
+	if (!lock->before.empty())
+		db_sqlite_holder_write(lock, server, lock->before);
+	sqlite_lock_give(lock, lock->before.empty());
 }

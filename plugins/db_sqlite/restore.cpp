@@ -303,7 +303,10 @@ int sqlite_restore(const void *conf, const char *const *plugins, const char *fil
 	const int result = db_sqlite_restore_locked(&r, file, plugins, e);
 	if (result && is_made && stat(r.path.c_str(), &info) == 0 && info.st_size == 0)
 		(void)unlink(r.path.c_str());
-	sqlite_lock_give(lock, true);
+	if (result)
+		sqlite_lock_give_back(lock, server);
+	else
+		sqlite_lock_give(lock, true);
 	if (!result && r.is_new)
 		server->log(CS_LOG_INFO, "the store was restored file=%s from=%s", r.path.c_str(), file);
 	else if (!result)

@@ -321,6 +321,24 @@ static void a_second_restore_does_not_replace_the_store_that_was_kept(void **sta
 	assert_int_equal(access((s->folder + "/chat.db.before").c_str(), F_OK), 0);
 }
 
+static void a_refused_restore_leaves_the_word_of_a_crash_to_the_next_start(void **state)
+{
+	auto *s = static_cast<test_server *>(*state);
+
+	test_server_start(s);
+	const std::string crash = check_format("did not stop in order pid=%d ", static_cast<int>(s->pid));
+	test_server_kill(s);
+	test_server_write_conf(s);
+	says(run_shell(s, "echo no database >text.db; touch chat.db.before"), 0, "");
+	says(run_shell(s, restore_line("text.db")), 1, "chat.db.before: is there already");
+	says(run_shell(s, "rm chat.db.before; " + restore_line("text.db")), 1, crash.c_str());
+	test_server_start(s);
+	test_server_wait_log(s, crash);
+	test_server_kill(s);
+	says(run_shell(s, ": >chat.db-lock; " + restore_line("text.db")), 1, "text.db: is damaged");
+	assert_string_equal(check_read_file(s->folder + "/chat.db-lock").c_str(), "");
+}
+
 static void a_store_that_is_read_is_not_taken_for_a_damaged_one(void **state)
 {
 	auto *s = static_cast<test_server *>(*state);
@@ -392,6 +410,7 @@ int main(void)
 		OWN(a_restore_that_is_killed_leaves_one_store_or_the_other),
 		OWN(a_restore_that_was_killed_midway_is_taken_back),
 		OWN(a_second_restore_does_not_replace_the_store_that_was_kept),
+		OWN(a_refused_restore_leaves_the_word_of_a_crash_to_the_next_start),
 		OWN(a_store_that_is_read_is_not_taken_for_a_damaged_one),
 		OWN(a_damaged_store_is_kept_with_its_log),
 		OWN(a_new_store_that_root_restores_is_of_who_owns_the_folder),
