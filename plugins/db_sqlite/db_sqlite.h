@@ -111,8 +111,10 @@ const char *sqlite_files_find(const sqlite_conf *conf, sqlite_checkpoint **check
 
 /* migrate.cpp ----------------------------------------------------------------------------------------- */
 
-/* Runs the files of the server and of the plugins that the folder has and the database has not. 0 or CS_EINVAL. */
-[[nodiscard]] int sqlite_migrate(sqlite3 *handle, const sqlite_conf *conf, const char *const *plugins, cs_error *e);
+/* Runs the files of the server and of the plugins that the folder has and the database has not. name: of the database,
+ * for the error that it is newer than these. 0 or CS_EINVAL. */
+[[nodiscard]] int sqlite_migrate(sqlite3 *handle, const sqlite_conf *conf, const char *const *plugins, const char *name,
+                                 cs_error *e);
 
 /* backup.cpp ------------------------------------------------------------------------------------------ */
 

@@ -49,7 +49,7 @@ static int db_sqlite_db_migrate(const void *conf, const char *const *plugins, cs
 	if (sqlite_open_handle(db_sqlite_conf_of(conf), &handle, e) != SQLITE_OK)
 		return CS_EINVAL;
 	sqlite_widen_cache(handle.get());
-	return sqlite_migrate(handle.get(), db_sqlite_conf_of(conf), plugins, e);
+	return sqlite_migrate(handle.get(), db_sqlite_conf_of(conf), plugins, db_sqlite_conf_of(conf)->path, e);
 }
 
 static int db_sqlite_db_open(const void *conf, cs_db **db_r, cs_error *e)

@@ -101,13 +101,14 @@ template <class Body> static int db_sqlite_migrate_locked(sqlite3 *handle, const
 	return CS_EINVAL;
 }
 
-static int db_sqlite_part_migrate(sqlite3 *handle, const sqlite_conf *conf, const schema_part &part, cs_error *e)
+static int db_sqlite_part_migrate(sqlite3 *handle, const sqlite_conf *conf, const schema_part &part, const char *name,
+                                  cs_error *e)
 {
 	int version = 0;
 
 	if (db_sqlite_version_read(handle, part, &version) != SQLITE_OK)
 		return db_sqlite_migrate_fail(e, conf->path, sqlite3_errmsg(handle));
-	if (schema_compare(part, version, conf->path, conf->schema, e))
+	if (schema_compare(part, version, name, conf->schema, e))
 		return CS_EINVAL;
 	for (const schema_file &s : part.files)
 		if (s.version > version && db_sqlite_migrate_locked(handle, s.path.c_str(), e, [&] {
@@ -147,7 +148,7 @@ static int db_sqlite_use_wal(sqlite3 *handle, const sqlite_conf *conf, cs_error 
 	                                       "no write-ahead log is possible there; is it a network folder?");
 }
 
-int sqlite_migrate(sqlite3 *handle, const sqlite_conf *conf, const char *const *plugins, cs_error *e)
+int sqlite_migrate(sqlite3 *handle, const sqlite_conf *conf, const char *const *plugins, const char *name, cs_error *e)
 {
 	std::vector<schema_part> parts;
 	int columns = 0;
@@ -167,7 +168,7 @@ int sqlite_migrate(sqlite3 *handle, const sqlite_conf *conf, const char *const *
 	    db_sqlite_migrate_locked(handle, versions.c_str(), e, [&] { return db_sqlite_versions_make(handle); }))
 		return CS_EINVAL;
 	for (const schema_part &part : parts)
-		if (db_sqlite_part_migrate(handle, conf, part, e))
+		if (db_sqlite_part_migrate(handle, conf, part, name, e))
 			return CS_EINVAL;
 	return 0;
 }

@@ -122,8 +122,9 @@ static int db_sqlite_restore_check(const sqlite_conf *made, sqlite3 *handle, con
 	                 " WHERE type = 'table' AND name IN ('schema_version', 'account', 'store')",
 	                 db_sqlite_restore_text_take, &tables, nullptr) ||
 	    tables != "3")
-		return db_sqlite_restore_fail(e, file, "is no store of chatserverd, or an older one than version 0.2");
-	return sqlite_migrate(handle, made, plugins, e);
+		return db_sqlite_restore_fail(e, file,
+		                              "is no store of chatserverd: it is empty, or of another program");
+	return sqlite_migrate(handle, made, plugins, file, e);
 }
 
 /* Clients keep the store's id with what they know of it. With another id they forget that, and tokens end. */
@@ -188,14 +189,18 @@ static int db_sqlite_restore_empty_log(const sqlite_restoring *r)
 static int db_sqlite_restore_check_log(const sqlite_restoring *r, cs_error *e)
 {
 	const int code = db_sqlite_restore_empty_log(r);
+	struct stat log = {};
 	char why[200];
 
 	if (code == SQLITE_OK)
 		return 0;
 	if (code == SQLITE_NOTADB || code == SQLITE_CORRUPT) {
+		const bool has_log = stat((r->path + "-wal").c_str(), &log) == 0 && log.st_size > 0;
+
 		r->server->log(CS_LOG_WARNING,
-		               "the old store is damaged, a log of it is kept beside it file=%s-wal error=\"%s\"",
-		               r->before.c_str(), sqlite3_errstr(code));
+		               "the old store is damaged, %s is kept beside the new one file=%s%s error=\"%s\"",
+		               has_log ? "a log of it" : "it", r->before.c_str(), has_log ? "-wal" : "",
+		               sqlite3_errstr(code));
 		return 0;
 	}
 	snprintf(why, sizeof(why), "what its log has cannot be brought into the store: %s", sqlite3_errstr(code));

@@ -359,10 +359,32 @@ static void a_damaged_store_is_kept_with_its_log(void **state)
 
 	leave_a_log(s);
 	says(run_shell(s, "echo no database >chat.db; echo its log >chat.db-wal; rm -f chat.db-shm"), 0, "");
-	says(run_shell(s, restore_line("copy.db")), 0, "the old store is damaged");
+	says(run_shell(s, restore_line("copy.db")), 0,
+	     ("the old store is damaged, a log of it is kept beside the new one file=" + s->folder +
+	      "/chat.db.before-wal")
+	             .c_str());
 	says(run_shell(s, "cat chat.db.before chat.db.before-wal"), 0, "no database\nits log\n");
 	assert_int_equal(access((s->folder + "/chat.db-wal").c_str(), F_OK), -1);
 	says(run_shell(s, count_messages), 0, "1\n");
+	says(run_shell(s, "rm chat.db.before*; echo no database >chat.db"), 0, "");
+	says(run_shell(s, restore_line("copy.db")), 0, "the old store is damaged, it is kept beside the new one file=");
+	assert_int_equal(access((s->folder + "/chat.db.before-wal").c_str(), F_OK), -1);
+}
+
+static void a_copy_that_is_no_store_or_a_newer_one_is_named_and_refused(void **state)
+{
+	auto *s = static_cast<test_server *>(*state);
+	const std::string insert = "\"INSERT INTO schema_version VALUES ('', 99, '')\"";
+
+	leave_a_log(s);
+	says(run_shell(s, "cp copy.db newer.db; sqlite3 newer.db " + insert + "; touch empty.db"), 0, "");
+	says(run_shell(s, "sqlite3 other.db 'CREATE TABLE t (c)'"), 0, "");
+	const store_output newer = run_shell(s, restore_line("newer.db"));
+	says(newer, 1, "newer.db has schema version 99");
+	assert_null(strstr(newer.text.c_str(), "chat.db.restore"));
+	for (const char *name : {"empty.db", "other.db"})
+		says(run_shell(s, restore_line(name)), 1,
+		     (std::string(name) + ": is no store of chatserverd: it is empty, or of another program").c_str());
 }
 
 static void a_new_store_that_root_restores_is_of_who_owns_the_folder(void **state)
@@ -413,6 +435,7 @@ int main(void)
 		OWN(a_refused_restore_leaves_the_word_of_a_crash_to_the_next_start),
 		OWN(a_store_that_is_read_is_not_taken_for_a_damaged_one),
 		OWN(a_damaged_store_is_kept_with_its_log),
+		OWN(a_copy_that_is_no_store_or_a_newer_one_is_named_and_refused),
 		OWN(a_new_store_that_root_restores_is_of_who_owns_the_folder),
 	};
 	const struct CMUnitTest mysql_tests[] = {
