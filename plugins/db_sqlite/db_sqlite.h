@@ -70,8 +70,10 @@ bool sqlite_is_memory(const sqlite_conf *conf);
 
 /* Gives the handle the memory of a writer. A reader gets little: each commit of the writer empties its cache. */
 void sqlite_widen_cache(sqlite3 *handle);
-/* The path of the database with all links resolved. false: it cannot be found, errno says why. */
-bool sqlite_resolve(const sqlite_conf *conf, std::string *path_r);
+/* The path of the database with all links resolved. 0, or CS_EINVAL with the text in e: it cannot be found. Or this is
+ * root, and the path is a link to a file of another user than the folder of the link: who owns the folder could make
+ * root change any file so. */
+[[nodiscard]] int sqlite_find(const sqlite_conf *conf, std::string *path_r, cs_error *e);
 /* check of struct cs_plugin. */
 [[nodiscard]] int sqlite_check(const void *conf, const char **key_r, cs_error *e);
 

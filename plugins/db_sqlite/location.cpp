@@ -18,7 +18,8 @@ bool sqlite_is_memory(const sqlite_conf *conf)
 	return strcmp(conf->path, ":memory:") == 0;
 }
 
-bool sqlite_resolve(const sqlite_conf *conf, std::string *path_r)
+/* false: it cannot be found, errno says why. */
+static bool db_sqlite_resolve(const sqlite_conf *conf, std::string *path_r)
 {
 	char *real = realpath(conf->path, nullptr);
 
@@ -26,6 +27,53 @@ bool sqlite_resolve(const sqlite_conf *conf, std::string *path_r)
 		*path_r = real;
 	free(real);
 	return real != nullptr;
+}
+
+static int db_sqlite_deny(const std::string &path, const char *why, cs_error *e)
+{
+	snprintf(e->text, sizeof(e->text), "%s: %s", path.c_str(), why);
+	return CS_EINVAL;
+}
+
+static std::string db_sqlite_parent(const std::string &path)
+{
+	const size_t end = path.find_last_not_of('/', path.rfind('/'));
+
+	if (path.find('/') == std::string::npos)
+		return ".";
+	return end == std::string::npos ? "/" : path.substr(0, end + 1);
+}
+
+/* Whether the path is not that of a link, but of the file itself. */
+static bool db_sqlite_is_direct(const std::string &path, const std::string &resolved)
+{
+	char *folder = realpath(db_sqlite_parent(path).c_str(), nullptr);
+	const bool is_direct = folder && db_sqlite_parent(resolved) == folder &&
+	                       path.substr(path.rfind('/') + 1) == resolved.substr(resolved.rfind('/') + 1);
+
+	free(folder);
+	return is_direct;
+}
+
+int sqlite_find(const sqlite_conf *conf, std::string *path_r, cs_error *e)
+{
+	struct stat folder = {}, file = {};
+
+	if (!db_sqlite_resolve(conf, path_r))
+		return db_sqlite_deny(
+			conf->path,
+			errno == ENOENT ? "there is no such file, or it is a link to none" : strerror(errno), e);
+	if (geteuid() != 0 || db_sqlite_is_direct(conf->path, *path_r))
+		return 0;
+	if (stat(db_sqlite_parent(conf->path).c_str(), &folder) == -1 || lstat(path_r->c_str(), &file) == -1)
+		return db_sqlite_deny(conf->path, strerror(errno), e);
+	if (folder.st_uid == file.st_uid)
+		return 0;
+	snprintf(e->text, sizeof(e->text),
+	         "%s is a link to %s, which is of another user than the folder of the link, so root does not follow "
+	         "it; give the path of the file itself in db_sqlite.path",
+	         conf->path, path_r->c_str());
+	return CS_EINVAL;
 }
 
 static int db_sqlite_make_folder(const std::string &folder, cs_error *e)
@@ -59,19 +107,18 @@ int sqlite_make_folder(const sqlite_conf *conf, cs_error *e)
 			return result;
 	}
 	/* Made here, because SQLite would make it readable by everybody. Its log files get the same mode. */
-	const int fd = open(conf->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	const int fd = open(conf->path, O_RDWR | O_CREAT | O_CLOEXEC | (geteuid() == 0 ? O_NOFOLLOW : 0), 0600);
+	if (fd == -1 && errno == ELOOP) {
+		std::string resolved;
+
+		return sqlite_find(conf, &resolved, e);
+	}
 	if (fd == -1) {
 		snprintf(e->text, sizeof(e->text), "cannot open the database %s: %s", conf->path, strerror(errno));
 		return CS_EINVAL;
 	}
 	close(fd);
 	return 0;
-}
-
-static int db_sqlite_deny(const std::string &path, const char *why, cs_error *e)
-{
-	snprintf(e->text, sizeof(e->text), "%s: %s", path.c_str(), why);
-	return CS_EINVAL;
 }
 
 static int db_sqlite_check_file(const std::string &file, cs_error *e)
@@ -81,15 +128,6 @@ static int db_sqlite_check_file(const std::string &file, cs_error *e)
 	if (stat(file.c_str(), &info) == -1 || faccessat(AT_FDCWD, file.c_str(), R_OK | W_OK, AT_EACCESS) == -1)
 		return db_sqlite_deny(file, strerror(errno), e);
 	return S_ISREG(info.st_mode) ? 0 : db_sqlite_deny(file, "is not a file", e);
-}
-
-static std::string db_sqlite_parent(const std::string &path)
-{
-	const size_t end = path.find_last_not_of('/', path.rfind('/'));
-
-	if (path.find('/') == std::string::npos)
-		return ".";
-	return end == std::string::npos ? "/" : path.substr(0, end + 1);
 }
 
 /* Missing folders will be made in the nearest one that exists. */
@@ -114,7 +152,7 @@ int sqlite_check(const void *conf, const char **key_r, cs_error *e)
 	*key_r = "path";
 	if (sqlite_is_memory(c))
 		return 0;
-	if (sqlite_resolve(c, &path)) {
+	if (db_sqlite_resolve(c, &path)) {
 		const std::string lock = path + "-lock";
 
 		if (db_sqlite_check_file(path, e) || (access(lock.c_str(), F_OK) == 0 && db_sqlite_check_file(lock, e)))

@@ -98,7 +98,7 @@ static int db_sqlite_open_files(sqlite_lock *lock, cs_error *e)
 	lock->holder.fd = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (lock->holder.fd == -1)
 		return db_sqlite_lock_fail(e, path, "", strerror(errno));
-	lock->database.fd = open(lock->path.c_str(), O_RDWR | O_CLOEXEC);
+	lock->database.fd = open(lock->path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 	if (lock->database.fd == -1)
 		return db_sqlite_lock_fail(e, lock->path, "", strerror(errno));
 	return db_sqlite_give_to_owner(lock) == -1 ? db_sqlite_lock_fail(e, path, "", strerror(errno)) : 0;
@@ -180,9 +180,8 @@ int sqlite_lock_take(const sqlite_conf *conf, const cs_db_server *server, sqlite
 		*lock_r = lock.release();
 		return 0;
 	}
-	if (!sqlite_resolve(conf, &lock->path))
-		return db_sqlite_lock_fail(e, conf->path, "", strerror(errno));
-	if (db_sqlite_open_files(lock.get(), e) || db_sqlite_take_both(lock.get(), server, e))
+	if (sqlite_find(conf, &lock->path, e) || db_sqlite_open_files(lock.get(), e) ||
+	    db_sqlite_take_both(lock.get(), server, e))
 		return CS_EINVAL;
 	for (const char *suffix : {"", "-wal", "-shm"})
 		if (db_sqlite_make_private(lock->path + suffix, server, e))

@@ -169,7 +169,7 @@ static int db_sqlite_restore_busy_take(void *arg, int, char **texts, char **)
 static int db_sqlite_restore_empty_log(const sqlite_restoring *r)
 {
 	sqlite3 *raw = nullptr;
-	int code = sqlite3_open_v2(r->path.c_str(), &raw, SQLITE_OPEN_READWRITE, "unix");
+	int code = sqlite3_open_v2(r->path.c_str(), &raw, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW, "unix");
 	const sqlite_handle handle(raw);
 	bool busy = false;
 	struct stat log = {};
@@ -296,10 +296,8 @@ int sqlite_restore(const void *conf, const char *const *plugins, const char *fil
 	if (access(file, R_OK) == -1)
 		return db_sqlite_restore_fail(e, file, strerror(errno));
 	const bool is_made = lstat(r.conf->path, &info) == -1;
-	if (sqlite_make_folder(r.conf, e))
+	if (sqlite_make_folder(r.conf, e) || sqlite_find(r.conf, &r.path, e))
 		return CS_EINVAL;
-	if (!sqlite_resolve(r.conf, &r.path))
-		r.path = r.conf->path;
 	if (db_sqlite_restore_give_empty(&r, e) || sqlite_lock_take(r.conf, server, &lock, e))
 		return CS_EINVAL;
 	r.is_new = stat(r.path.c_str(), &info) == 0 && info.st_size == 0;

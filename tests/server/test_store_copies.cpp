@@ -408,6 +408,40 @@ static void a_new_store_that_root_restores_is_of_who_owns_the_folder(void **stat
 	     "data/chat.db 600 65534:65534\ndata/chat.db-lock 600 65534:65534\n");
 }
 
+/* The folder belongs to the server's user, who may put any link there. */
+static void root_changes_no_file_of_others_by_a_link_in_the_folder(void **state)
+{
+	auto *s = static_cast<test_server *>(*state);
+	const std::string look = "cat victim; stat -c '%a %u:%g %h' victim; ls -d victim?* none* 2>/dev/null; true";
+	const char *const untouched = "mine\n644 0:0 1\n";
+
+	if (geteuid() != 0)
+		skip();
+	leave_a_log(s);
+	s->options["db_sqlite.path"] = s->folder + "/data/chat.db";
+	test_server_write_conf(s);
+	says(run_shell(s, "mkdir data && chown 65534:65534 data && echo mine >victim && chmod 644 victim"), 0, "");
+	says(run_shell(s, "ln -s ../victim data/chat.db; " + restore_line("copy.db")), 1,
+	     "/victim, which is of another user than the folder of the link, so root does not follow it");
+	assert_string_equal(run_shell(s, look).text.c_str(), untouched);
+	says(run_shell(s, process_program("chatserverd") + " -c chat.conf"), 1, "so root does not follow it");
+	says(run_shell(s, "ln -sf ../none data/chat.db; " + restore_line("copy.db")), 1,
+	     "chat.db: there is no such file, or it is a link to none");
+	assert_string_equal(run_shell(s, look).text.c_str(), untouched);
+	for (const char *suffix : {"-lock", "-wal", "-shm", ".restore", ".before", ".before-wal"}) {
+		const std::string link = std::string("data/chat.db") + suffix;
+
+		says(run_shell(s, "rm -f data/*; touch data/chat.db; chown 65534 data/chat.db"), 0, "");
+		says(run_shell(s, "ln -s ../victim " + link), 0, "");
+		(void)run_shell(s, restore_line("copy.db"));
+		assert_string_equal(run_shell(s, look).text.c_str(), untouched);
+	}
+	says(run_shell(s, "rm -f data/*; mkdir disk; touch disk/chat.db; chown -R 65534:65534 disk"), 0, "");
+	says(run_shell(s, "ln -s ../disk/chat.db data/chat.db; " + restore_line("copy.db")), 0,
+	     "the store was restored");
+	says(run_shell(s, "stat -c '%n %a %u:%g' disk/chat.db"), 0, "disk/chat.db 600 65534:65534\n");
+}
+
 static void another_database_has_programs_of_its_own_for_copies(void **state)
 {
 	auto *s = static_cast<test_server *>(*state);
@@ -437,6 +471,7 @@ int main(void)
 		OWN(a_damaged_store_is_kept_with_its_log),
 		OWN(a_copy_that_is_no_store_or_a_newer_one_is_named_and_refused),
 		OWN(a_new_store_that_root_restores_is_of_who_owns_the_folder),
+		OWN(root_changes_no_file_of_others_by_a_link_in_the_folder),
 	};
 	const struct CMUnitTest mysql_tests[] = {
 		OWN(another_database_has_programs_of_its_own_for_copies),
