@@ -22,15 +22,16 @@ static bool network_agree(const std::array<uint8_t, 16> &one, const std::array<u
 	       (bits % 8 == 0 || ((one[whole] ^ other[whole]) & mask) == 0);
 }
 
-static bool network_is_clean(const struct network *n)
+/* Without the bits behind the mask. */
+static std::array<uint8_t, 16> network_mask(const struct network *n)
 {
-	static constexpr std::array<uint8_t, 16> zero = {};
-	std::array<uint8_t, 16> behind = n->address;
+	std::array<uint8_t, 16> masked = n->address;
 
-	std::fill_n(behind.begin(), n->bits / 8, 0);
-	if (n->bits % 8 != 0)
-		behind[n->bits / 8] &= static_cast<uint8_t>(0xff >> n->bits % 8);
-	return behind == zero;
+	if (n->bits < 128)
+		masked[n->bits / 8] &= static_cast<uint8_t>(0xff00 >> n->bits % 8);
+	for (size_t i = n->bits / 8 + 1; i < masked.size(); i++)
+		masked[i] = 0;
+	return masked;
 }
 
 static bool network_parse_one(std::string_view text, struct network *n)
@@ -50,7 +51,17 @@ static bool network_parse_one(std::string_view text, struct network *n)
 		if (error != std::errc() || stop != end || n->bits > most)
 			return false;
 	}
-	return network_is_clean(n);
+	return true;
+}
+
+static int network_refuse_bits(std::string_view text, const struct network *n, struct cs_error *e)
+{
+	char masked[INET6_ADDRSTRLEN] = "";
+
+	(void)inet_ntop(n->family, network_mask(n).data(), masked, sizeof masked);
+	error_set(e, "\"%.*s\" has bits behind the mask: the network is %s/%u",
+	          static_cast<int>(std::min<size_t>(text.size(), 60)), text.data(), masked, n->bits);
+	return CS_EINVAL;
 }
 
 int network_parse(std::string_view text, std::vector<struct network> *networks_r, struct cs_error *e)
@@ -70,6 +81,8 @@ int network_parse(std::string_view text, std::vector<struct network> *networks_r
 			          static_cast<int>(std::min<size_t>(one.size(), 60)), one.data());
 			return CS_EINVAL;
 		}
+		if (network_mask(&n) != n.address)
+			return network_refuse_bits(one, &n, e);
 		networks_r->push_back(n);
 	}
 	return 0;

@@ -156,6 +156,7 @@ struct operator_bans_order {
 	cs_peer peer = {};
 	operator_ban ban;
 	ban_row row;
+	cs_error why = {}; /* the network cannot be read, or not be banned */
 };
 
 using operator_bans_order_ptr = std::unique_ptr<operator_bans_order>;
@@ -170,15 +171,14 @@ static operator_bans_order_ptr operator_bans_begin(const plugin_context &c, cons
 {
 	auto order = std::make_unique<operator_bans_order>();
 	std::string_view address;
-	cs_error e;
 
 	if (operator_check_req(c, frame) != 0 || field_text(c, frame, "address", FIELD_REQUIRED, &address) != 0)
 		return nullptr;
 	order->row.network = address;
-	if (c.host->read_network(c.self, order->row.network.c_str(), &order->ban.network, &e) == 0) {
+	if (c.host->read_network(c.self, order->row.network.c_str(), &order->ban.network, &order->why) == 0) {
 		order->row.network = order->ban.network.text;
 	} else if (must_be_good) {
-		(void)operator_bans_refuse(c, frame, e.text);
+		(void)operator_bans_refuse(c, frame, order->why.text);
 		return nullptr;
 	}
 	order->request = frame->request;
@@ -297,7 +297,8 @@ static void operator_bans_were_removed(void *state, cs_conn conn, int result, vo
 
 	if (result == MODEL_NONE) {
 		(void)c.host->refuse(c.self, conn, &order->request, CS_ERRNO_NOT_ALLOWED,
-		                     "there is no ban of exactly this network");
+		                     "there is no ban of exactly this network%s%s", order->why.text[0] ? ": " : "",
+		                     order->why.text);
 		(void)c.host->finish(c.self, conn);
 		return;
 	}

@@ -186,6 +186,11 @@ static void verbs_about_invitations_and_bans(void **state)
 	is_document(s, "ban 198.51.100.7", 0, "{\"network\":\"198.51.100.7");
 	is_document(s, "unban 198.51.100.7", 0, "{\"network\":\"198.51.100.7");
 	is_refused(s, "unban 198.51.100.7", "there is no ban of exactly this network");
+	is_refused(s, "unban garbage",
+	           "there is no ban of exactly this network: \"garbage\" is no address or network, such as 127.0.0.1, "
+	           "10.0.0.0/8 or fd00::/8");
+	is_refused(s, "ban 198.51.100.7/24",
+	           "\"198.51.100.7/24\" has bits behind the mask: the network is 198.51.100.0/24");
 	is_refused(s, "ban 127.0.0.1", "127.0.0.1 cannot be banned: it holds addresses of this machine (loopback)");
 }
 

@@ -83,14 +83,39 @@ static void a_local_socket_is_in_no_network(void **)
 
 static void what_is_no_network_is_refused_and_named(void **)
 {
-	for (const char *text : {"localhost", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0.0/8x", "10.0.0/8",
-	                         "::/129", "::1/", "10.0.0.1/8", "2001:db8::1/32", "10.0.0.128/24", "/8",
-	                         "127.0.0.1:6000", "[::1]", "10.0.0.0/8/8", "10.0.0.0 - 10.0.0.9"}) {
+	for (const char *text :
+	     {"localhost", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0.0/8x", "10.0.0/8", "::/129", "::1/", "/8",
+	      "127.0.0.1:6000", "[::1]", "10.0.0.0/8/8", "10.0.0.0 - 10.0.0.9"}) {
 		std::vector<network> networks;
 		cs_error e = {""};
 
 		assert_int_equal(network_parse(text, &networks, &e), CS_EINVAL);
 		assert_non_null(strstr(e.text, "is no address or network"));
+	}
+}
+
+static void bits_behind_the_mask_are_refused_and_the_network_is_named(void **)
+{
+	const struct {
+		const char *text, *network;
+	} cases[] = {
+		{"10.0.0.1/8", "10.0.0.0/8"},
+		{"10.0.0.128/24", "10.0.0.0/24"},
+		{"198.51.100.7/30", "198.51.100.4/30"},
+		{"1.2.3.4/0", "0.0.0.0/0"},
+		{"255.255.255.255/31", "255.255.255.254/31"},
+		{"2001:db8::1/32", "2001:db8::/32"},
+		{"2001:db8::ff/127", "2001:db8::fe/127"},
+	};
+
+	for (const auto &[text, network] : cases) {
+		std::vector<struct network> networks;
+		cs_error e = {""};
+
+		assert_int_equal(network_parse(text, &networks, &e), CS_EINVAL);
+		const std::string said =
+			std::string("\"") + text + "\" has bits behind the mask: the network is " + network;
+		assert_non_null(strstr(e.text, said.c_str()));
 	}
 }
 
@@ -134,6 +159,7 @@ int main(void)
 		cmocka_unit_test(a_local_socket_is_in_no_network),
 		cmocka_unit_test(clients_are_told_apart_by_ipv4_address_or_ipv6_slash_64),
 		cmocka_unit_test(what_is_no_network_is_refused_and_named),
+		cmocka_unit_test(bits_behind_the_mask_are_refused_and_the_network_is_named),
 	};
 
 	return cmocka_run_group_tests(tests, nullptr, nullptr);
