@@ -102,9 +102,11 @@ static int login_invites_insert(cs_db *db, void *arg)
 
 static void login_invites_inserted(void *state, cs_conn conn, int result, void *arg)
 {
+	static const char *const registrations[] = {"open", "invite", "closed"}; /* enum login_registration */
 	const login_invites_order_ptr order(static_cast<login_invites_order *>(arg));
-	const plugin_context &c = static_cast<const login_plugin *>(state)->context;
-	std::string more = ",\"code\":";
+	const auto *p = static_cast<const login_plugin *>(state);
+	const plugin_context &c = p->context;
+	std::string more = std::string(",\"registration\":\"") + registrations[p->conf->registration] + "\",\"code\":";
 
 	reply_quote(&more, order->code);
 	if (!result)

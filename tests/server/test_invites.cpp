@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/chatctl_runner.h"
 #include "tests/support/check.h"
 #include "tests/support/client.h"
 #include "tests/support/operator.h"
@@ -203,6 +204,29 @@ static void log_and_audit_tell_who_and_never_a_code(void **state)
 	assert_null(strstr(audit.c_str(), code.c_str()));
 }
 
+static void who_makes_an_invitation_is_told_where_it_is_of_no_use(void **state)
+{
+	auto *s = static_cast<test_server *>(*state);
+	const struct {
+		const char *registration, *said;
+	} cases[] = {
+		{"closed", "chatctl: login.registration is closed, so nobody can use the code now\n"},
+		{"open", "chatctl: login.registration is open, so everybody can register without a code\n"},
+		{"invite", ""},
+	};
+
+	for (const auto &[registration, said] : cases) {
+		test_server_stop(s);
+		test_server_set(s, "login.registration", registration);
+		test_server_start(s);
+		const chatctl_output made = chatctl_type(s, "invite create");
+		assert_int_equal(made.status, 0);
+		assert_string_equal(made.err.c_str(), said);
+		assert_non_null(strstr(chatctl_type(s, "--json invite create").out.c_str(),
+		                       check_format("\"registration\":\"%s\"", registration).c_str()));
+	}
+}
+
 static void guesses_are_slowed_down_like_those_of_passwords(void **state)
 {
 	auto *s = static_cast<test_server *>(*state);
@@ -265,6 +289,7 @@ int main()
 		TEST(the_list_has_all_by_pages_but_no_code),
 		TEST(bad_orders_are_refused),
 		TEST(log_and_audit_tell_who_and_never_a_code),
+		TEST(who_makes_an_invitation_is_told_where_it_is_of_no_use),
 		TEST(guesses_are_slowed_down_like_those_of_passwords),
 		TEST(the_page_quotes_the_texts_by_which_clients_tell_refusals_apart),
 		TEST(where_registration_is_open_an_invitation_is_not_looked_at),

@@ -38,11 +38,16 @@ static bool chatctl_read_revoke(const chatctl_words &words, cJSON *request)
 static void chatctl_show_created(const cJSON *answer, bool)
 {
 	const int64_t uses = chatctl_number(answer, "uses");
+	const std::string registration = chatctl_text(answer, "registration");
 
 	(void)printf("%s\ninvitation %lld, for %lld account%s, until %s; nobody can show the code again\n",
 	             chatctl_text(answer, "code").c_str(), static_cast<long long>(chatctl_number(answer, "invite")),
 	             static_cast<long long>(uses), chatctl_plural(uses),
 	             chatctl_time(chatctl_number(answer, "ends")).c_str());
+	if (registration == "closed")
+		(void)fputs("chatctl: login.registration is closed, so nobody can use the code now\n", stderr);
+	if (registration == "open")
+		(void)fputs("chatctl: login.registration is open, so everybody can register without a code\n", stderr);
 }
 
 static void chatctl_show_invites(const cJSON *answer, bool colour)
