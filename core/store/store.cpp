@@ -33,7 +33,7 @@ struct store {
 	struct cs_db_server server {};
 	void *lock = nullptr;
 	bool locked = false;
-	bool in_order = true; /* false: work was cut off at the stop */
+	bool in_order = true; /* false: writes were cut off at the stop */
 	struct store_queue reads, hashes;
 	std::vector<std::unique_ptr<struct store_queue>> writes;
 	std::vector<std::unique_ptr<struct store_thread>> threads;
@@ -335,13 +335,17 @@ void store_stop(struct store *s)
 	for (const auto &q : s->writes)
 		queues.push_back(q.get());
 	s->shared.stopping = true;
-	s->in_order = store_unfinished(s) == 0;
 	for (struct store_queue *q : queues)
 		store_queue_stop(q);
 	for (const auto &t : s->threads) {
 		if (t->thread.joinable())
 			t->thread.join();
 	}
+	/* What was begun is done. A read that is cut off, as one of a plugin's timer, leaves nothing in the store. */
+	size_t waiting = 0, unfinished = 0;
+	for (const auto &q : s->writes)
+		store_queue_count(q.get(), &waiting, &unfinished);
+	s->in_order = waiting == 0;
 	for (struct store_queue *q : queues)
 		store_queue_cancel_waiting(q);
 }
