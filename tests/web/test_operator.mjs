@@ -2,7 +2,7 @@
  * Tests what the page shows of an operator's work: orders about a group, an account that was erased, and registration by
  * invitation or not at all. */
 import assert from 'node:assert/strict';
-import { ACCOUNT_ERASE, ACCOUNT_SHOW, clientChat, clientDo, clientEnter, connectOperator, GROUP_DISSOLVE, GROUP_MUTE, INVITE_CREATE } from './support/client.mjs';
+import { ACCOUNT_ERASE, ACCOUNT_LOCK, ACCOUNT_SHOW, clientChat, clientDo, clientEnter, connectOperator, GROUP_DISSOLVE, GROUP_MUTE, INVITE_CREATE } from './support/client.mjs';
 import { button, groupInvite, groupMake, pageEnter, pageItem, pageJoin, pageLog, pageMessages, pageOnline, pageOpen, pageSees } from './support/page.mjs';
 import { test } from './support/runner.mjs';
 import { until } from './support/wait.mjs';
@@ -38,6 +38,20 @@ test('what an operator does in a group is shown as the work of the operator', as
 	for (const page of [ann, ben])
 		await page.view.getByText('You are no longer in this group.').waitFor();
 	assert.ok(!(await events(ann)).some((one) => /ann (muted|unmuted|removed|left)/.test(one)));
+});
+
+test('who is locked is told so, and not that the password is wrong', async (world) => {
+	const ann = await pageEnter(world, 'ann');
+	const operator = world.keep(await connectOperator(world.server));
+	const told = () => ann.view.getByRole('alert').filter({ hasText: 'This account is locked.' }).waitFor();
+
+	await clientDo(operator, { msgid: ACCOUNT_LOCK, name: 'ann', reason: 'sends spam' });
+	await told();
+	await ann.view.reload();
+	await ann.view.getByLabel('Name', { exact: true }).fill('ann');
+	await ann.view.getByLabel('Password', { exact: true }).fill('a good secret');
+	await button(ann, 'Log in').click();
+	await told();
 });
 
 test('a message of an account that was erased says that it is empty', async (world) => {

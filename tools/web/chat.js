@@ -72,7 +72,7 @@
 //   setting(name) -> value, setSetting(name, value): 'language' 'theme' 'notify' 'showRead' (default true) ... kept on this device
 //
 // Refusals: error.key is one of
-//   'error.login' 'error.taken' 'error.password' 'error.notLoggedIn' 'error.badFrame' 'error.noUser' 'error.noGroup' 'error.notAllowed'
+//   'error.login' 'error.locked' 'error.taken' 'error.password' 'error.notLoggedIn' 'error.badFrame' 'error.noUser' 'error.noGroup' 'error.notAllowed'
 //   'error.muted' (values.until) 'error.exists' 'error.busy' 'error.unavailable' 'error.tooLong' 'error.offline' 'error.noMessage'
 //   'error.tooLate' 'error.full' 'error.devices' 'error.closed' 'error.invite' 'error.inviteBad' 'error.timeout' 'error.ended' (the token is void: log in again)
 //   'error.refused' (anything else; values.text is the server's own text)
@@ -107,6 +107,8 @@ function refusal(answer, of) {
     let key = keysOf[errno] || 'refused';
     if (of === 4 && errno === 1)
         key = /taken/.test(text) ? 'taken' : /closed/.test(text) ? 'closed' : /invitation is needed/.test(text) ? 'invite' : /invit/.test(text) ? 'inviteBad' : 'refused';
+    else if (of === 1 && errno === 1)
+        key = /locked/.test(text) ? 'locked' : 'login';
     else if (of === 1 && errno === 16)
         key = 'devices';
     else if (of === 112 && errno === 8)
@@ -299,7 +301,8 @@ export function createChat({ url, keep: store = createKeep(), now = Date.now, ra
             return;
         }
         if (me.token && answer.errno === 1) {
-            error.key = 'error.ended';
+            if (error.key === 'error.login')
+                error.key = 'error.ended';
             setSession({ ...session, token: null });
         }
         backToLogin(error);

@@ -11,7 +11,7 @@ export const PING = 102, DELIVERED = 104, HISTORY = 105, INBOX = 106, SET_PASSWO
 export const SET_CONTACT = 131, CONTACTS = 132, FIND_USER = 133, REMOVE_MEMBER = 141, SET_ROLE = 142, MEMBERS = 144;
 export const INVITE = 145, MUTE = 146, EDIT = 160, RECALL = 161;
 /* Of operators. */
-export const ACCOUNT_SHOW = 925, ACCOUNT_ERASE = 927, GROUP_DISSOLVE = 932, GROUP_MUTE = 934, INVITE_CREATE = 940;
+export const ACCOUNT_LOCK = 922, ACCOUNT_SHOW = 925, ACCOUNT_ERASE = 927, GROUP_DISSOLVE = 932, GROUP_MUTE = 934, INVITE_CREATE = 940;
 
 function newClient() {
 	return { id: 0, name: '', frames: [], waiting: new Map(), req: 0, closed: false, write: null, end: null };

@@ -63,7 +63,7 @@ export default {
     'event.described': '{who} hat die Beschreibung geändert: {desc}', 'event.settings': '{who} hat die Einstellungen der Gruppe geändert', 'event.ended': '{who} hat die Gruppe beendet',
     'event.operator': 'Der Betreiber',
 
-    'error.login': 'Name oder Passwort ist falsch.', 'error.taken': 'Dieser Name ist vergeben oder nicht erlaubt.', 'error.password': 'Das bisherige Passwort ist falsch.',
+    'error.login': 'Name oder Passwort ist falsch.', 'error.locked': 'Dieses Konto ist gesperrt.', 'error.taken': 'Dieser Name ist vergeben oder nicht erlaubt.', 'error.password': 'Das bisherige Passwort ist falsch.',
     'error.empty': 'Bitte fülle dieses Feld aus.', 'error.number': 'Bitte gib eine Nummer ein.', 'error.notLoggedIn': 'Bitte melde dich neu an.', 'error.badFrame': 'Der Server hat das nicht verstanden.',
     'error.noUser': 'Niemand heißt so.', 'error.noGroup': 'Diese Gruppe gibt es nicht.', 'error.notAllowed': 'Das ist nicht erlaubt.', 'error.muted': 'Du kannst hier bis {until} nicht schreiben.',
     'error.exists': 'Das gibt es schon.', 'error.busy': 'Das war zu viel auf einmal. Versuche es gleich noch einmal.', 'error.unavailable': 'Der Server kann das gerade nicht. Versuche es gleich noch einmal.',

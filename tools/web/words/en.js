@@ -63,7 +63,7 @@ export default {
     'event.described': '{who} changed the description: {desc}', 'event.settings': '{who} changed the settings of the group', 'event.ended': '{who} ended the group',
     'event.operator': 'The operator',
 
-    'error.login': 'Wrong name or password.', 'error.taken': 'This name is taken or not allowed.', 'error.password': 'The present password is wrong.',
+    'error.login': 'Wrong name or password.', 'error.locked': 'This account is locked.', 'error.taken': 'This name is taken or not allowed.', 'error.password': 'The present password is wrong.',
     'error.empty': 'Please fill in this field.', 'error.number': 'Please enter a number.', 'error.notLoggedIn': 'Please log in again.', 'error.badFrame': 'The server did not understand this.',
     'error.noUser': 'Nobody has this name.', 'error.noGroup': 'There is no such group.', 'error.notAllowed': 'This is not allowed.', 'error.muted': 'You cannot write here until {until}.',
     'error.exists': 'It exists already.', 'error.busy': 'Too much at once. Try again in a moment.', 'error.unavailable': 'The server cannot do this now. Try again in a moment.',

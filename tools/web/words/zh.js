@@ -63,7 +63,7 @@ export default {
     'event.described': '{who} 修改了简介：{desc}', 'event.settings': '{who} 修改了群设置', 'event.ended': '{who} 解散了群',
     'event.operator': '服务器运营者',
 
-    'error.login': '名字或密码错误。', 'error.taken': '这个名字已被使用或不允许使用。', 'error.password': '当前密码错误。',
+    'error.login': '名字或密码错误。', 'error.locked': '此账号已被锁定。', 'error.taken': '这个名字已被使用或不允许使用。', 'error.password': '当前密码错误。',
     'error.empty': '请填写此项。', 'error.number': '请输入数字。', 'error.notLoggedIn': '请重新登录。', 'error.badFrame': '服务器无法理解此请求。',
     'error.noUser': '没有人叫这个名字。', 'error.noGroup': '没有这个群。', 'error.notAllowed': '不允许此操作。', 'error.muted': '在 {until} 之前你不能在此发言。',
     'error.exists': '已经存在。', 'error.busy': '操作太频繁，请稍后再试。', 'error.unavailable': '服务器暂时无法处理，请稍后再试。',
