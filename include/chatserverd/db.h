@@ -140,8 +140,8 @@ struct cs_db_driver {
 	 * Logs if the last server was not stopped in order. NULL: several servers may share it. Main thread; may
 	 * block. */
 	int (*lock)(const void *conf, const struct cs_db_server *server, void **lock_r, struct cs_error *e);
-	/* Called when every connection is closed. in_order 0: writes were cut off, which the next lock logs. NULL if lock
-	 * is NULL. Main thread. */
+	/* Called when every connection is closed. in_order 0: writes were cut off, which the next lock logs. NULL if
+	 * lock is NULL. Main thread. */
 	void (*unlock)(void *lock, int in_order);
 
 	/* Checks what migrate would read before it looks at the database: the files of the folder. For `chatserverd -t`
