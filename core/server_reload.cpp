@@ -91,9 +91,16 @@ static bool server_takes_reload(const struct plugin *p)
 	return p->declared.reload;
 }
 
-static void server_note_result(struct server *s, const struct reload *r, const std::string &why)
+/* Refuses the reload: all stays as it is. */
+static void server_keep(struct reload *r, const char *why)
 {
-	s->reload_result = {host_table.now(), why.empty(), why, r->restart};
+	log_error("configuration kept: %s", why);
+	r->why = why;
+}
+
+static void server_note_result(struct server *s, const struct reload *r)
+{
+	s->reload_result = {host_table.now(), r->why.empty(), r->why, r->restart};
 }
 
 /* Whether the plugin stays and gets new options. */
@@ -216,7 +223,7 @@ static void server_commit(struct reload *r)
 
 	s->has_failed = !s->changed.wait_for(lock, server_standstill, [r, s] { return s->standing == r->missing; });
 	if (s->has_failed)
-		log_error("reload refused: a worker was held up, so the plugins could not be replaced");
+		server_keep(r, "a worker was held up, so the plugins could not be replaced");
 	else
 		server_change_shared(r);
 	s->is_over = true;
@@ -268,14 +275,13 @@ static void server_let_leave(struct reload *r)
 	server_watch_leaving(r->server);
 }
 
-static void server_finish(struct reload *r, const char *text)
+static void server_finish(struct reload *r)
 {
 	struct server *s = r->server;
 
-	server_note_result(s, r, r->why);
+	server_note_result(s, r);
 	server_let_leave(r);
 	s->reload.reset();
-	log_info("%s", text);
 	if (!s->drain.begun) /* it has told the service manager that it stops */
 		notify_ready();
 	control_reload_ended(s);
@@ -285,13 +291,12 @@ static void server_finish(struct reload *r, const char *text)
 
 static void server_finish_commit(struct reload *r)
 {
-	if (r->standstill.has_failed) {
-		r->why = "a worker was held up, so the plugins could not be replaced";
-		return server_finish(r, "configuration kept: the plugins could not be replaced");
+	if (!r->standstill.has_failed) {
+		server_log_change(r);
+		server_replace_conf(r);
+		log_info("configuration reloaded");
 	}
-	server_log_change(r);
-	server_replace_conf(r);
-	server_finish(r, "configuration reloaded");
+	server_finish(r);
 }
 
 /* The same on each worker, so the first one is logged. */
@@ -302,9 +307,7 @@ static void server_note_failure(struct reload *r, const char *text)
 		return;
 	}
 	if (!r->refused)
-		log_error("reload refused %s", text);
-	if (r->why.empty())
-		r->why = text;
+		server_keep(r, text);
 	r->refused = true;
 }
 
@@ -324,7 +327,7 @@ static void server_answer(void *arg)
 			return server_reload_tell_all(r, RELOAD_DROP);
 		return server_commit(r);
 	case RELOAD_COMMIT: return server_finish_commit(r);
-	case RELOAD_DROP: return server_finish(r, "configuration kept: a plugin refused the new one");
+	case RELOAD_DROP: return server_finish(r);
 	}
 }
 
@@ -481,15 +484,15 @@ void server_reload(struct server *s)
 	if (s->reload_again)
 		return;
 	if (const char *why = server_find_hindrance(s)) {
-		log_warning("reload refused: %s", why);
-		server_note_result(s, r.get(), why);
+		server_keep(r.get(), why);
+		server_note_result(s, r.get());
 		return;
 	}
 	notify_reloading();
 	r->server = s;
 	if (server_prepare_reload(r.get(), &e) != 0) {
-		log_error("configuration kept: %s", e.text);
-		server_note_result(s, r.get(), e.text);
+		server_keep(r.get(), e.text);
+		server_note_result(s, r.get());
 		notify_ready();
 		return;
 	}

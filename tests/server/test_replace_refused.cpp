@@ -254,7 +254,7 @@ static void a_worker_that_is_held_up_keeps_the_plugins_as_they_are(void **state)
 	client_sendf(held, "{\"msgid\":2007,\"req\":3,\"until\":\"%s\"}", free.c_str());
 	test_server_wait_log(s, "turn hangs");
 	std::ofstream(s->folder + "/end") << "now\n";
-	test_server_wait_log(s, "reload refused: a worker was held up, so the plugins could not be replaced");
+	test_server_wait_log(s, "error configuration kept: a worker was held up, so the plugins could not be replaced");
 	assert_int_equal(ask_who(other), 1);
 	std::ofstream(free) << "now\n";
 	client_expect(held, "{\"msgid\":100,\"req\":3,\"errno\":0}");
@@ -287,7 +287,7 @@ static void while_64_plugins_leave_no_more_are_replaced(void **state)
 	}
 	plugin_folder_put_turn(s, "plain");
 	order_reload(o, "{\"msgid\":100,\"req\":1,\"errno\":8}");
-	test_server_wait_log(s, "reload refused: too many plugins that were replaced have not finished");
+	test_server_wait_log(s, "error configuration kept: too many plugins that were replaced have not finished");
 	assert_int_equal(ask_who(ann), 1);
 	std::ofstream(s->folder + "/end") << "now\n";
 	for (size_t i = 0; i < waiting.size(); i++) {
