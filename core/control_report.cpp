@@ -65,6 +65,8 @@ static std::string control_store_json(const struct server *s)
 
 	control_add_text(&json, "driver", driver);
 	control_add_text(&json, "state", !*driver ? "none" : f.away ? "away" : f.degraded ? "degraded" : "ready");
+	if (*driver && f.degraded && !f.away)
+		control_add_text(&json, "why", "disk full or read-only");
 	control_add_number(&json, "waiting_reads", static_cast<int64_t>(f.waiting_read));
 	control_add_number(&json, "waiting_writes", static_cast<int64_t>(f.waiting_write));
 	control_add_number(&json, "waiting_hashes", static_cast<int64_t>(f.waiting_hash));

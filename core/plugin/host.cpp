@@ -116,21 +116,28 @@ static int host_refuse_more(struct cs_self *self, cs_conn conn, const struct cs_
 	return CS_REJECT;
 }
 
+static const char *host_result_text(struct cs_self *self, int result, int *wire_errno_r)
+{
+	const struct store *store = self->worker->shared->store;
+
+	switch (result) {
+	case CS_EBUSY: *wire_errno_r = CS_ERRNO_BUSY; return "this node is busy; try again later";
+	case CS_ECANCELED: *wire_errno_r = CS_ERRNO_GOING_AWAY; return "this node is draining; connect again";
+	case CS_DB_BAD_VALUE: *wire_errno_r = CS_ERRNO_BAD_FRAME; return "the store cannot hold this value";
+	default: *wire_errno_r = CS_ERRNO_UNAVAILABLE;
+	}
+	if (result == CS_EUNKNOWN)
+		return "the store does not answer; whether it was done is unknown";
+	return store && store_cannot_write(store) ? "the store cannot write: its disk is full or read-only"
+	                                          : "the store does not answer; nothing was changed";
+}
+
 static int host_refuse_result(struct cs_self *self, cs_conn conn, const struct cs_request *request, int result)
 {
-	switch (result) {
-	case CS_EBUSY: return host_refuse(self, conn, request, CS_ERRNO_BUSY, "too much is waiting; try again later");
-	case CS_ECANCELED:
-		return host_refuse(self, conn, request, CS_ERRNO_GOING_AWAY, "this node is draining; connect again");
-	case CS_EUNKNOWN:
-		return host_refuse(self, conn, request, CS_ERRNO_UNAVAILABLE,
-		                   "the store does not answer; whether it was done is unknown");
-	case CS_DB_BAD_VALUE:
-		return host_refuse(self, conn, request, CS_ERRNO_BAD_FRAME, "the store cannot hold this value");
-	default:
-		return host_refuse(self, conn, request, CS_ERRNO_UNAVAILABLE,
-		                   "the store does not answer; nothing was changed");
-	}
+	int wire_errno = 0;
+	const char *text = host_result_text(self, result, &wire_errno);
+
+	return host_refuse(self, conn, request, wire_errno, "%s", text);
 }
 
 /* ---- connections */
@@ -416,4 +423,5 @@ const struct cs_host host_table = {
 	.read_network = host_read_network,
 	.ban = host_ban,
 	.ask_erase = host_ask_erase,
+	.result_text = host_result_text,
 };

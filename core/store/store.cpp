@@ -381,6 +381,11 @@ bool store_is_away(const struct store *s)
 	return s->shared.away.load(std::memory_order_relaxed);
 }
 
+bool store_cannot_write(const struct store *s)
+{
+	return s->shared.degraded.load(std::memory_order_relaxed) && !store_is_away(s);
+}
+
 struct store_figures store_figures_read(struct store *s)
 {
 	struct store_figures f {};

@@ -42,6 +42,8 @@ bool store_outcome_can_be_unknown(const struct store *s);
 bool store_is_exclusive(const struct store *s);
 /* It answers nobody: requests are refused until one of them finds that it is back. Any thread. */
 bool store_is_away(const struct store *s);
+/* Its disk is full or read-only: what writes is refused. Any thread. */
+bool store_cannot_write(const struct store *s);
 /* Works and items handed in whose completion was not posted yet. Any thread. */
 size_t store_unfinished(const struct store *s);
 /* Lets each thread finish its present task, completes the rest with CS_ECANCELED, and joins the threads. Main

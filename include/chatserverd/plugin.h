@@ -545,6 +545,11 @@ struct cs_host {
 	 * statement of the plugin is wrong. Without a name there it is CS_EBUSY, CS_ENOSTORE or CS_ECANCELED, as work()
 	 * answers them. 0; CS_EINVAL: account, most or a spare member is not allowed. */
 	int (*ask_erase)(struct cs_self *self, struct cs_erasing *erasing, cs_done_fn *done, void *arg);
+
+	/* ---- answering, continued. */
+	/* The text with which refuse_result() refuses now, a constant, and its errno in *wire_errno_r: for refuse_as()
+	 * and refuse_more(). */
+	const char *(*result_text)(struct cs_self *self, int result, int *wire_errno_r);
 };
 
 /* A service that a plugin offers to others. Its context is the state of the provider's instance on the same worker. The

@@ -32,8 +32,8 @@ int attempt_refuse(const login_plugin *p, const attempt *a, int wire_errno, cons
 
 int attempt_refuse_result(const login_plugin *p, const attempt *a, int result)
 {
-	const char *text = nullptr;
-	const int wire_errno = login_errno_of(result, &text);
+	int wire_errno = 0;
+	const char *text = p->context.host->result_text(p->context.self, result, &wire_errno);
 
 	return attempt_refuse(p, a, wire_errno, text);
 }

@@ -20,18 +20,6 @@ password_cost login_cost(const login_plugin *plugin)
 	        static_cast<uint64_t>(plugin->conf->password_memory)};
 }
 
-int login_errno_of(int result, const char **text_r)
-{
-	switch (result) {
-	case CS_EBUSY: *text_r = "this node is busy; try again later"; return CS_ERRNO_BUSY;
-	case CS_ECANCELED: *text_r = "this node is draining; connect again"; return CS_ERRNO_GOING_AWAY;
-	case CS_EUNKNOWN:
-		*text_r = "the store does not answer; whether it was done is unknown";
-		return CS_ERRNO_UNAVAILABLE;
-	default: *text_r = "the store does not answer; nothing was changed"; return CS_ERRNO_UNAVAILABLE;
-	}
-}
-
 /* ---- log */
 
 void login_log(const login_plugin *plugin, const char *what, uint64_t account, const cs_peer &peer)

@@ -109,8 +109,5 @@ void login_log_refused(const login_plugin *plugin, login_log_limit *limit, uint6
                        const char *reason);
 /* Logs that a password could not be compared or hashed: there was no memory for it, or the hash is not ours. */
 void login_log_undecided(const login_plugin *plugin, uint64_t account);
-/* The errno of LOGIN_ACK and REGISTER_ACK for a negative result of work or claim: BUSY, UNAVAILABLE or GOING_AWAY.
- * *text_r: its text. */
-int login_errno_of(int result, const char **text_r);
 
 #endif

@@ -53,8 +53,8 @@ static int login_register_refuse(const login_plugin *p, cs_conn conn, const cs_r
 
 static int login_register_refuse_result(const login_plugin *p, cs_conn conn, const cs_request *request, int result)
 {
-	const char *text = nullptr;
-	const int wire_errno = login_errno_of(result, &text);
+	int wire_errno = 0;
+	const char *text = p->context.host->result_text(p->context.self, result, &wire_errno);
 
 	return login_register_refuse(p, conn, request, wire_errno, text);
 }

@@ -135,10 +135,10 @@ static void a_store_that_is_away_is_answered(void **state)
 		int result, wire_errno;
 		const char *text;
 	} cases[] = {
-		{true, CS_EBUSY, 10, "try again later"},
-		{true, CS_ECANCELED, 13, "connect again"},
-		{false, CS_ENOSTORE, 11, "nothing was changed"},
-		{false, CS_EUNKNOWN, 11, "whether it was done is unknown"},
+		{true, CS_EBUSY, 10, "this node is busy; try again later"},
+		{true, CS_ECANCELED, 13, "this node is draining; connect again"},
+		{false, CS_ENOSTORE, 11, "the store does not answer; nothing was changed"},
+		{false, CS_EUNKNOWN, 11, "the store does not answer; whether it was done is unknown"},
 	};
 	static const struct {
 		int msgid;

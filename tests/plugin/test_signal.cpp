@@ -206,9 +206,9 @@ static void a_store_that_fails_refuses_and_is_asked_again(void **state)
 
 	f->host->faults = {{FAKE_READ, 0, false, CS_ENOSTORE}, {FAKE_READ, 0, true, CS_EBUSY}};
 	assert_string_equal(fixture_ask(f, ann, signal_group_frame(a, group)).c_str(),
-	                    fixture_refusal(122, 11, "nothing was changed").c_str());
+	                    fixture_refusal(122, 11, "the store does not answer; nothing was changed").c_str());
 	assert_string_equal(fixture_ask(f, ann, signal_group_frame(a, group)).c_str(),
-	                    fixture_refusal(122, 10, "try again later").c_str());
+	                    fixture_refusal(122, 10, "this node is busy; try again later").c_str());
 	assert_int_equal(signal_frames(f, bob), 0);
 	assert_string_equal(fixture_ask(f, ann, signal_group_frame(a, group)).c_str(), "");
 	assert_int_equal(signal_frames(f, bob), 1);

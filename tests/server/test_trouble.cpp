@@ -4,6 +4,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <functional>
 #include <string>
 
 #include <fcntl.h>
@@ -13,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tests/support/chatctl_runner.h"
 #include "tests/support/check.h"
 #include "tests/support/client.h"
 #include "tests/support/database.h"
@@ -45,33 +47,48 @@ static int64_t try_chat(test_client *c, int64_t to, int64_t *acknowledged)
 	return number;
 }
 
-/* What fits into the last free pages is still done, since it takes fewer than a chat. */
-static void check_little_is_refused_too(test_client *c, test_client *member)
+/* Sends what ask() makes until it is refused, which must be for the disk. What fits into the last free pages is still
+ * done, since it takes fewer than a chat. */
+static void check_refused_for_the_disk(test_client *c, const char *answer, const std::function<std::string()> &ask)
 {
+	test_frame frame;
 	int64_t number = 0;
 
 	for (int i = 0; i < 50 && number == 0; i++) {
-		client_sendf(c, "{\"msgid\":4,\"name\":\"%s\",\"password\":\"secret\"}",
-		             client_new_name("late").c_str());
-		number = json_integer(client_expect(c, "{\"msgid\":5}").json.get(), "errno");
+		client_sendf(c, "%s", ask().c_str());
+		frame = client_expect(c, answer);
+		number = json_integer(frame.json.get(), "errno");
 	}
 	assert_int_equal(number, 11);
-	number = 0;
-	for (int i = 0; i < 50 && number == 0; i++) {
-		client_sendf(member, "{\"msgid\":8,\"id\":%lld,\"groupname\":\"%s\",\"groupdesc\":\"\",\"req\":%d}",
-		             (long long)member->id, client_new_name("g").c_str(), i);
-		number = json_integer(client_expect(member, check_format("{\"msgid\":100,\"req\":%d}", i)).json.get(),
-		                      "errno");
-	}
-	assert_int_equal(number, 11);
+	assert_string_equal(json_text(frame.json.get(), "errmsg").c_str(),
+	                    "the store cannot write: its disk is full or read-only");
 }
 
-/* Writes fail from now on and until heal(s): every request that writes says UNAVAILABLE, then all goes on and what
+static void check_little_is_refused_too(test_client *c, test_client *member, int64_t account)
+{
+	check_refused_for_the_disk(c, "{\"msgid\":5}", [] {
+		return "{\"msgid\":4,\"name\":\"" + client_new_name("late") + "\",\"password\":\"secret\"}";
+	});
+	check_refused_for_the_disk(member, "{\"msgid\":100,\"req\":2}", [member] {
+		return "{\"msgid\":8,\"id\":" + std::to_string(member->id) + ",\"groupname\":\"" +
+		       client_new_name("g") + "\",\"groupdesc\":\"\",\"req\":2}";
+	});
+	check_refused_for_the_disk(c, "{\"msgid\":2}", [c, account] {
+		if (c->id)
+			client_logout(c);
+		c->id = account;
+		return "{\"msgid\":1,\"id\":" + std::to_string(account) + ",\"password\":\"secret\"}";
+	});
+}
+
+/* Writes fail from fail(s) until heal(s): every request that writes says UNAVAILABLE, then all goes on and what
  * was acknowledged is there, what was not is not. */
 static void check_failing_writes(test_server *s, void (*fail)(test_server *s), void (*heal)(test_server *s))
 {
+	test_server_set(s, "core.control", s->folder + "/control");
+	test_server_start(s);
 	test_client *ann = client_enter(s, "ann"), *bob = client_enter(s, "bob"), *c = client_open(s);
-	const int64_t away = client_absent(s, "away");
+	const int64_t away = client_absent(s, "away"), late = client_absent(s, "late");
 	int64_t acknowledged = 0, number = 0, seq = 0;
 	test_frame ack;
 
@@ -83,7 +100,9 @@ static void check_failing_writes(test_server *s, void (*fail)(test_server *s), v
 	for (int i = 0; i < 20; i++)
 		assert_int_equal(try_chat(ann, bob->id, &acknowledged), 11);
 	client_expect_quiet(bob);
-	check_little_is_refused_too(c, ann);
+	check_little_is_refused_too(c, ann, late);
+	assert_non_null(strstr(chatctl_words(s, {"status"}).out.c_str(),
+	                       " degraded: disk full or read-only, waiting: reads 0"));
 	heal(s);
 	check_wait("the store to recover", [&] { return try_chat(ann, away, &acknowledged) == 0; });
 	client_chat_safely(ann, bob->id, "again");
@@ -115,7 +134,6 @@ static void a_full_disk_is_unavailable_and_passes_without_a_restart(void **state
 	assert_int_equal(mkdir(small_of(s).c_str(), 0700), 0);
 	disk_mount(small_of(s), 4 << 20);
 	test_server_set(s, "db_sqlite.path", small_of(s) + "/chat.db");
-	test_server_start(s);
 	check_failing_writes(s, fill_disk, free_disk);
 }
 
@@ -134,7 +152,6 @@ static void files_that_may_not_grow_are_unavailable_and_pass_without_a_restart(v
 {
 	test_server *s = static_cast<test_server *>(*state);
 
-	test_server_start(s);
 	check_failing_writes(s, forbid_growth, allow_growth);
 }
 
@@ -174,7 +191,6 @@ static void a_database_that_turned_read_only_is_unavailable_and_passes_without_a
 {
 	test_server *s = static_cast<test_server *>(*state);
 
-	test_server_start(s);
 	check_failing_writes(s, make_read_only, make_writable);
 }
 
@@ -199,7 +215,6 @@ static void a_mariadb_that_turned_read_only_is_unavailable_and_passes_without_a_
 {
 	test_server *s = static_cast<test_server *>(*state);
 
-	test_server_start(s);
 	check_failing_writes(s, make_mariadb_read_only, make_mariadb_writable);
 }
 

@@ -130,16 +130,24 @@ static int table_refuse_more(cs_self *self, cs_conn conn, const cs_request *requ
 	return refuse_text(self, conn, request, wire_errno, text, CS_MSGID_ACK, more);
 }
 
-static int table_refuse_result(cs_self *self, cs_conn conn, const cs_request *request, int result)
+static const char *table_result_text(cs_self *, int result, int *wire_errno_r)
 {
 	switch (result) {
-	case CS_EBUSY: return refuse_text(self, conn, request, CS_ERRNO_BUSY, "try again later");
-	case CS_ECANCELED: return refuse_text(self, conn, request, CS_ERRNO_GOING_AWAY, "connect again");
-	case CS_DB_BAD_VALUE: return refuse_text(self, conn, request, CS_ERRNO_BAD_FRAME, "no such value");
-	case CS_EUNKNOWN:
-		return refuse_text(self, conn, request, CS_ERRNO_UNAVAILABLE, "whether it was done is unknown");
-	default: return refuse_text(self, conn, request, CS_ERRNO_UNAVAILABLE, "nothing was changed");
+	case CS_EBUSY: *wire_errno_r = CS_ERRNO_BUSY; return "this node is busy; try again later";
+	case CS_ECANCELED: *wire_errno_r = CS_ERRNO_GOING_AWAY; return "this node is draining; connect again";
+	case CS_DB_BAD_VALUE: *wire_errno_r = CS_ERRNO_BAD_FRAME; return "the store cannot hold this value";
+	default: *wire_errno_r = CS_ERRNO_UNAVAILABLE;
 	}
+	return result == CS_EUNKNOWN ? "the store does not answer; whether it was done is unknown"
+	                             : "the store does not answer; nothing was changed";
+}
+
+static int table_refuse_result(cs_self *self, cs_conn conn, const cs_request *request, int result)
+{
+	int wire_errno = 0;
+	const char *text = table_result_text(self, result, &wire_errno);
+
+	return refuse_text(self, conn, request, wire_errno, text);
 }
 
 /* ---- connections */
@@ -276,6 +284,7 @@ void fake_table_fill_frames(cs_host *table)
 	table->refuse_result = table_refuse_result;
 	table->refuse_as = table_refuse_as;
 	table->refuse_more = table_refuse_more;
+	table->result_text = table_result_text;
 	table->send = table_send;
 	table->finish = table_finish;
 	table->resume = table_resume;

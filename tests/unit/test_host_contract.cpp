@@ -534,6 +534,10 @@ static void results_are_refused_by_what_the_client_can_do(void **state)
 	      std::pair<int, int>(CS_EUNKNOWN, CS_ERRNO_UNAVAILABLE),
 	      std::pair<int, int>(CS_ENOSTORE, CS_ERRNO_UNAVAILABLE),
 	      std::pair<int, int>(CS_DB_BAD_VALUE, CS_ERRNO_BAD_FRAME)}) {
+		int wire_errno = 0;
+
+		assert_true(*w->host->result_text(w->self, result, &wire_errno));
+		assert_int_equal(wire_errno, number);
 		assert_int_equal(w->host->refuse_result(w->self, conn, &asked, result), CS_REJECT);
 		world_expect_refusal(w, conn, number);
 	}

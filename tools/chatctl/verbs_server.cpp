@@ -68,8 +68,10 @@ static void chatctl_add_reload(struct chatctl_table *table, const cJSON *reload)
 
 static std::string chatctl_store_text(const cJSON *store)
 {
-	return chatctl_text(store, "driver") + " " + chatctl_text(store, "state") + ", waiting: reads " +
-	       std::to_string(chatctl_number(store, "waiting_reads")) + ", writes " +
+	const std::string why = chatctl_text(store, "why");
+
+	return chatctl_text(store, "driver") + " " + chatctl_text(store, "state") + (why.empty() ? "" : ": " + why) +
+	       ", waiting: reads " + std::to_string(chatctl_number(store, "waiting_reads")) + ", writes " +
 	       std::to_string(chatctl_number(store, "waiting_writes")) + ", hashes " +
 	       std::to_string(chatctl_number(store, "waiting_hashes"));
 }
