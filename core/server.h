@@ -179,7 +179,7 @@ std::array<struct plugin_adapter, 2> server_adapters(const struct configuration 
 /* core/server_log.cpp */
 /* Checks where log and audit log go. CS_EINVAL with file:line in e. */
 [[nodiscard]] int server_check_places(const struct configuration *conf, struct cs_error *e);
-/* The same, and whether the files can be opened; makes nothing. */
+/* The same, and whether the files and sockets can be opened; makes nothing. */
 [[nodiscard]] int server_check_logs(const struct configuration *conf, struct cs_error *e);
 /* From now on lines go where conf says, in the form that it says. On an error some of it is as before. */
 [[nodiscard]] int server_open_logs(const struct configuration *conf, struct cs_error *e);

@@ -41,7 +41,7 @@ int server_check_places(const struct configuration *conf, struct cs_error *e)
 
 int server_check_logs(const struct configuration *conf, struct cs_error *e)
 {
-	return server_with_places(conf, log_check_file, e);
+	return server_with_places(conf, log_check_use, e);
 }
 
 int server_open_logs(const struct configuration *conf, struct cs_error *e)

@@ -70,8 +70,9 @@ void log_set_form(enum log_form form); /* any thread */
 /* Checks the name of a place: stderr, syslog (/dev/log), syslog:SOCKET, file:PATH; of the audit log also an empty one:
  * there is none. 0, or CS_EINVAL with what is allowed in e. */
 [[nodiscard]] int log_check_place(enum log_stream stream, const char *place, struct cs_error *e);
-/* The same, and whether the file can be opened; makes and changes nothing. */
-[[nodiscard]] int log_check_file(enum log_stream stream, const char *place, struct cs_error *e);
+/* The same, and whether the file can be opened or, unless lines go there already, the socket can be connected to; makes
+ * and changes nothing. Main thread. */
+[[nodiscard]] int log_check_use(enum log_stream stream, const char *place, struct cs_error *e);
 /* From now on the lines go there; before the first call to standard error, and no audit log is kept. A file is made
  * with mode 640, and a thread writes it: who logs never waits for the disk. If it is the same place as before, nothing
  * happens. 0, or CS_EINVAL with the text in e: then

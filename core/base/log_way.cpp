@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
+#include <utility>
 
 #include <poll.h>
 #include <sys/socket.h>
@@ -24,6 +25,7 @@ static constexpr char log_way_syslog[] = "/dev/log";
 struct log_syslog {
 	std::string path;
 	unique_fd socket;
+	bool is_away = false; /* standard error was told */
 };
 
 struct log_way {
@@ -108,9 +110,15 @@ static bool log_way_write_syslog(struct log_syslog *s, std::string_view line)
 
 	if (sends())
 		return true;
-	const bool is_full = s->socket.fd != -1 && (errno == EAGAIN || errno == ENOBUFS);
-
-	return !is_full && log_way_connect(s) && sends();
+	if (s->socket.fd != -1 && (errno == EAGAIN || errno == ENOBUFS))
+		return false;
+	if (!log_way_connect(s)) {
+		if (!std::exchange(s->is_away, true))
+			log_way_complain(log_fault_line("lines are dropped", s->path.c_str(), strerror(errno)));
+		return false;
+	}
+	s->is_away = false;
+	return sends();
 }
 
 /* ---- writing */
@@ -213,13 +221,39 @@ int log_check_place(enum log_stream stream, const char *place, struct cs_error *
 	return log_place_read(stream, place, &read, e);
 }
 
-int log_check_file(enum log_stream stream, const char *place, struct cs_error *e)
+static bool log_is_in_use(enum log_stream stream, const char *place)
 {
+	const struct log_way *w = &log_ways.ways[stream];
+
+	return w->place && *w->place == place;
+}
+
+static int log_open_syslog(const std::string &path, std::unique_ptr<struct log_syslog> *syslog_r, struct cs_error *e)
+{
+	auto syslog = std::make_unique<struct log_syslog>();
+
+	syslog->path = path;
+	if (!log_way_connect(syslog.get())) {
+		error_set(e, "syslog:%s: %s", path.c_str(), strerror(errno));
+		return CS_EINVAL;
+	}
+	*syslog_r = std::move(syslog);
+	return 0;
+}
+
+int log_check_use(enum log_stream stream, const char *place, struct cs_error *e)
+{
+	std::unique_ptr<struct log_syslog> syslog;
 	struct log_place read;
 
 	if (const int failed = log_place_read(stream, place, &read, e))
 		return failed;
-	return read.kind == LOG_WAY_FILE ? log_file_check(read.path.c_str(), e) : 0;
+	if (read.kind == LOG_WAY_FILE)
+		return log_file_check(read.path.c_str(), e);
+	/* A daemon that is away for a moment is no reason to refuse a reload. */
+	if (read.kind == LOG_WAY_SYSLOG && !log_is_in_use(stream, place))
+		return log_open_syslog(read.path, &syslog, e);
+	return 0;
 }
 
 int log_open(enum log_stream stream, const char *place, struct cs_error *e)
@@ -231,13 +265,14 @@ int log_open(enum log_stream stream, const char *place, struct cs_error *e)
 
 	if (const int failed = log_place_read(stream, place, &read, e))
 		return failed;
-	if (w->place && *w->place == place)
+	if (log_is_in_use(stream, place))
 		return 0;
 	if (read.kind == LOG_WAY_FILE)
 		if (const int failed = log_file_open(stream, read.path.c_str(), &file, e))
 			return failed;
 	if (read.kind == LOG_WAY_SYSLOG)
-		syslog = std::make_unique<struct log_syslog>(log_syslog{.path = read.path, .socket = unique_fd()});
+		if (const int failed = log_open_syslog(read.path, &syslog, e))
+			return failed;
 	w->place = std::make_unique<std::string>(place);
 	{
 		const std::scoped_lock lock(log_ways.mutex);

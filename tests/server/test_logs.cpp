@@ -60,13 +60,14 @@ static std::string own_file(const test_server *s)
 static void what_cannot_be_a_log_is_refused_before_anything_is_made(void **state)
 {
 	test_server *s = static_cast<test_server *>(*state);
-	const std::string missing = "file:" + s->folder + "/none/log";
+	const std::string missing = "file:" + s->folder + "/none/log", none = s->folder + "/none";
 
 	test_server_write_conf(s);
 	for (const auto &[option, why] :
 	     {std::pair<std::string, std::string>("core.log=journal", "core.log: cannot be \"journal\""),
 	      {"core.audit=x", "core.audit: cannot be \"x\""},
-	      {"core.log=" + missing, "No such file or directory"}}) {
+	      {"core.log=" + missing, "No such file or directory"},
+	      {"core.audit=syslog:" + none, "core.audit: syslog:" + none + ": No such file or directory"}}) {
 		std::vector<std::string> arguments{"-c", s->folder + "/chat.conf", "-o", option};
 
 		for (int i = 0; i < 2; i++) {
@@ -114,10 +115,13 @@ static void the_places_of_log_and_audit_change_at_a_reload(void **state)
 	client_enter(s, "bob");
 	wait_text(log, "info login account=");
 	wait_text(audit, "audit login account=");
-	test_server_set(s, "core.audit", "file:" + s->folder + "/none/audit");
-	test_server_write_conf(s);
-	test_server_signal(s, SIGHUP);
-	wait_text(log, "error configuration kept: " + s->folder + "/chat.conf:");
+	for (const std::string &none : {"file:" + s->folder + "/none/audit", "syslog:" + s->folder + "/none"}) {
+		test_server_set(s, "core.audit", none);
+		test_server_write_conf(s);
+		test_server_signal(s, SIGHUP);
+		wait_text(log, " core.audit: " + none + ": ");
+	}
+	assert_true(contains(check_read_file(log), "error configuration kept: " + s->folder + "/chat.conf:"));
 	test_server_set(s, "core.audit", "");
 	test_server_set(s, "core.log", "stderr");
 	test_server_write_conf(s);

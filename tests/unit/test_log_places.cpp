@@ -113,7 +113,7 @@ static std::string file_fault(const std::string &path)
 	struct cs_error e {
 	}, opened{};
 
-	assert_int_equal(log_check_file(LOG_LINES, ("file:" + path).c_str(), &e), CS_EINVAL);
+	assert_int_equal(log_check_use(LOG_LINES, ("file:" + path).c_str(), &e), CS_EINVAL);
 	assert_int_equal(log_open(LOG_LINES, ("file:" + path).c_str(), &opened), CS_EINVAL);
 	assert_true(log_is_stderr());
 	return e.text;
@@ -129,7 +129,7 @@ static void a_file_that_cannot_be_opened_is_refused_and_nothing_is_made(void **)
 	assert_non_null(strstr(file_fault(folder.path).c_str(), "Is a directory"));
 	assert_non_null(strstr(file_fault(fifo).c_str(), "no regular file"));
 	assert_non_null(strstr(file_fault("/dev/null").c_str(), "no regular file"));
-	assert_int_equal(log_check_file(LOG_LINES, ("file:" + path).c_str(), nullptr), 0);
+	assert_int_equal(log_check_use(LOG_LINES, ("file:" + path).c_str(), nullptr), 0);
 	assert_false(std::filesystem::exists(path));
 }
 
@@ -432,19 +432,58 @@ static void a_syslog_that_was_away_gets_the_next_lines(void **)
 {
 	const test_folder folder;
 	const std::string path = folder.path + "/socket";
+	auto daemon = std::make_unique<syslog_daemon>(path);
 
 	open_place(LOG_LINES, "syslog:" + path);
+	daemon = nullptr;
 	log_error("nobody is there");
-	{
-		const syslog_daemon first(path);
-
-		log_error("first");
-		assert_non_null(strstr(first.next().c_str(), "log lines dropped count=1"));
-		assert_non_null(strstr(first.next().c_str(), "error first"));
-	}
-	const syslog_daemon second(path);
+	daemon = std::make_unique<syslog_daemon>(path);
+	log_error("first");
+	assert_non_null(strstr(daemon->next().c_str(), "log lines dropped count=1"));
+	assert_non_null(strstr(daemon->next().c_str(), "error first"));
+	daemon = std::make_unique<syslog_daemon>(path);
 	log_error("second");
-	assert_non_null(strstr(second.next().c_str(), "error second"));
+	assert_non_null(strstr(daemon->next().c_str(), "error second"));
+}
+
+static void standard_error_is_told_once_each_time_that_syslog_goes_away(void **)
+{
+	const test_folder folder;
+	const std::string path = folder.path + "/socket";
+	const std::string told = "error lines are dropped file=" + path + " why=\"Connection refused\"\n";
+	auto daemon = std::make_unique<syslog_daemon>(path);
+
+	open_place(LOG_LINES, "syslog:" + path);
+	for (int times = 0; times < 2; times++) {
+		daemon = nullptr;
+		const std::string text = capture_stderr([] {
+			log_error("dropped");
+			log_error("dropped, too");
+		});
+
+		assert_int_equal(lines_of(text).size(), 1);
+		assert_true(text.ends_with(told));
+		daemon = std::make_unique<syslog_daemon>(path);
+		log_error("back");
+	}
+}
+
+static void a_syslog_that_is_not_there_is_refused_unless_lines_go_there_already(void **)
+{
+	const test_folder folder;
+	const std::string path = folder.path + "/socket", place = "syslog:" + path;
+	auto daemon = std::make_unique<syslog_daemon>(path);
+	struct cs_error e {};
+
+	assert_int_equal(log_check_use(LOG_LINES, place.c_str(), &e), 0);
+	open_place(LOG_LINES, place);
+	daemon = nullptr;
+	assert_int_equal(log_check_use(LOG_LINES, place.c_str(), &e), 0);
+	assert_int_equal(log_check_use(LOG_AUDIT, place.c_str(), &e), CS_EINVAL);
+	assert_string_equal(e.text, (place + ": Connection refused").c_str());
+	assert_int_equal(log_open(LOG_AUDIT, (place + "-2").c_str(), &e), CS_EINVAL);
+	assert_string_equal(e.text, (place + "-2: No such file or directory").c_str());
+	assert_false(log_audits());
 }
 
 #define PLACE(name) cmocka_unit_test_teardown(name, close_all)
@@ -464,6 +503,8 @@ int main()
 		PLACE(syslog_gets_each_line_with_its_priority_and_facility),
 		PLACE(nobody_waits_for_a_syslog_that_does_not_read),
 		PLACE(a_syslog_that_was_away_gets_the_next_lines),
+		PLACE(standard_error_is_told_once_each_time_that_syslog_goes_away),
+		PLACE(a_syslog_that_is_not_there_is_refused_unless_lines_go_there_already),
 	};
 
 	return cmocka_run_group_tests_name("log places", tests, nullptr, nullptr);
