@@ -103,7 +103,8 @@ ALL_LDFLAGS = -pthread $(if $(SAN),,$(HARDEN_LDFLAGS)) $(LDFLAGS) $(SAN_FLAGS)
 
 CORE_CFLAGS = $(EVENT_CFLAGS) $(CJSON_CFLAGS) -DCS_VERSION='"$(VERSION)"' \
 	-DCS_PLUGIN_DIR='"$(plugin_dir)"' -DCS_SYSCONF_DIR='"$(sysconfdir)/chatserverd"' \
-	-DCS_DATA_DIR='"$(datadir)/chatserverd"' -DCS_STATE_DIR='"$(localstatedir)/lib/chatserverd"'
+	-DCS_DATA_DIR='"$(datadir)/chatserverd"' -DCS_STATE_DIR='"$(localstatedir)/lib/chatserverd"' \
+	-DCS_SCHEMA_FILES='"$(sort $(notdir $(basename $(wildcard conf/schema/*/*.sql))))"'
 CORE_LIBS = $(EVENT_LIBS) $(CJSON_LIBS) -ldl $(LIBS)
 
 # Objects are made again when compiler or flags change (warnings aside).

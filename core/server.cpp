@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
+#include <string_view>
 #include <thread>
 
 #include <netdb.h>
@@ -116,24 +117,6 @@ static std::vector<const char *> server_plugin_names(const struct server *s)
 	return names;
 }
 
-int server_check_db(struct server *s, struct cs_error *e)
-{
-	const struct cs_db_driver *driver = nullptr;
-	const struct plugin *p = server_find_db(s, &driver);
-	const char *key = "";
-	struct cs_error text {};
-
-	if (!p)
-		return 0;
-	if (const int failed = server_check_driver(p, "database", driver->abi, driver->size, server_least_db, e))
-		return failed;
-	if (!driver->check || driver->check(p->conf.memory.get(), server_plugin_names(s).data(), &key, &text) == 0)
-		return 0;
-	error_set(e, "%s: %s.%s: %s", conf_where(&s->conf->file, p->name.c_str(), key).c_str(), p->name.c_str(), key,
-	          text.text);
-	return CS_EINVAL;
-}
-
 /* An adapter that was built before looks at nothing. */
 static bool server_has_schema_last(const struct cs_db_driver *driver)
 {
@@ -150,6 +133,60 @@ int server_find_schema(struct server *s, const char *plugin, int *version_r, str
 	if (!p || !server_has_schema_last(driver))
 		return 0;
 	return driver->schema_last(p->conf.memory.get(), plugin, version_r, e);
+}
+
+/* Without the schema files that this program was built with, statements would name tables that are not there. The
+ * names of these files end with three digits; in front of them is the plugin's name with a dash, or nothing. */
+static int server_check_schema_files(struct server *s, const char *plugin, struct cs_error *e)
+{
+	const std::string_view files = CS_SCHEMA_FILES;
+	const std::string before = *plugin ? std::string(plugin) + "-" : "";
+	int version = 0, needed = 0;
+
+	for (size_t at = 0; at < files.size(); at = std::min(files.find(' ', at), files.size()) + 1) {
+		const std::string_view name = files.substr(at, files.find(' ', at) - at);
+
+		if (name.size() == before.size() + 3 && name.starts_with(before))
+			needed = std::max(needed, atoi(name.data() + before.size()));
+	}
+	if (const int failed = server_find_schema(s, plugin, &version, e))
+		return failed;
+	if (version >= needed)
+		return 0;
+	error_set(e, "there is no %s%03d.sql, which this chatserverd needs", before.c_str(), needed);
+	return CS_EINVAL;
+}
+
+static int server_check_schema_folder(struct server *s, const struct cs_db_driver *driver, struct cs_error *e)
+{
+	if (!server_has_schema_last(driver))
+		return 0;
+	if (const int failed = server_check_schema_files(s, "", e))
+		return failed;
+	for (const auto &p : s->plugins.plugins) {
+		if (const int failed = server_check_schema_files(s, p->name.c_str(), e))
+			return failed;
+	}
+	return 0;
+}
+
+int server_check_db(struct server *s, struct cs_error *e)
+{
+	const struct cs_db_driver *driver = nullptr;
+	const struct plugin *p = server_find_db(s, &driver);
+	const char *key = "schema";
+	struct cs_error text {};
+
+	if (!p)
+		return 0;
+	if (const int failed = server_check_driver(p, "database", driver->abi, driver->size, server_least_db, e))
+		return failed;
+	if ((!driver->check || driver->check(p->conf.memory.get(), server_plugin_names(s).data(), &key, &text) == 0) &&
+	    server_check_schema_folder(s, driver, &text) == 0)
+		return 0;
+	error_set(e, "%s: %s.%s: %s", conf_where(&s->conf->file, p->name.c_str(), key).c_str(), p->name.c_str(), key,
+	          text.text);
+	return CS_EINVAL;
 }
 
 /* Before the schema is migrated: what comes later is not run, and seen as a change by a reload. */

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <map>
 #include <string>
 
 #include "tests/support/check.h"
@@ -315,6 +316,40 @@ static void a_broken_schema_file_of_a_plugin_is_named_and_no_store_is_made(void 
 	assert_int_equal(test_server_run(s, arguments).status, 0);
 }
 
+/* The same line for -t and for a start. */
+static void a_schema_folder_that_is_older_than_the_program_is_refused(void **state)
+{
+	test_server *s = (test_server *)*state;
+	const std::string folder = s->folder + "/schema", option = check_format("%s.schema", driver());
+	std::map<std::string, std::string> last; /* file of each plugin */
+
+	for (const auto &entry : std::filesystem::directory_iterator(s->options.at(option))) {
+		const std::string name = entry.path().filename();
+		std::string *known = &last[name.substr(0, name.size() - strlen("001.sql"))];
+
+		*known = std::max(*known, name);
+	}
+	assert_true(last.size() >= 2);
+	test_server_write_conf(s);
+	for (const auto &[plugin, name] : last) {
+		std::filesystem::copy(s->options.at(option), folder);
+		std::filesystem::remove(folder + "/" + name);
+		for (const std::vector<std::string> &more : {std::vector<std::string>{}, {"-t"}}) {
+			std::vector<std::string> arguments = {"-c", s->folder + "/chat.conf", "-o",
+			                                      option + "=" + folder};
+
+			arguments.insert(arguments.end(), more.begin(), more.end());
+			const test_run run = test_server_run(s, arguments);
+
+			assert_int_equal(run.status, 1);
+			if (!contains(run.err, option + ": there is no " + name + ", which this chatserverd needs"))
+				check_fail(test_at::current(), "%s", run.err.c_str());
+		}
+		std::filesystem::remove_all(folder);
+	}
+	assert_false(database_exists(s));
+}
+
 static void a_broken_database_file_ends_with_1(void **state)
 {
 	test_server *s = (test_server *)*state;
@@ -456,6 +491,7 @@ int main(void)
 		OWN_SERVER(what_cannot_work_ends_with_1_and_says_why),
 		OWN_SERVER(a_path_that_cannot_be_used_is_named_with_its_option),
 		OWN_SERVER(a_broken_schema_file_of_a_plugin_is_named_and_no_store_is_made),
+		OWN_SERVER(a_schema_folder_that_is_older_than_the_program_is_refused),
 		OWN_SERVER(a_start_that_fails_for_an_address_leaves_no_store),
 		OWN_SERVER(a_taken_port_ends_with_1),
 		OWN_SERVER(included_files_count_and_the_command_line_wins),
