@@ -76,8 +76,8 @@ static void operator_bans_take(operator_plugin *p, const operator_bans_table &ta
 			            row.network.c_str(), e.text);
 	}
 	p->bans.state = table.state;
-	p->bans.is_known = true;
-	if (operator_bans_are_same(p->bans.list, list))
+	/* What a verb put into a list that was not read yet is not in force. */
+	if (std::exchange(p->bans.is_known, true) && operator_bans_are_same(p->bans.list, list))
 		return;
 	p->bans.list.swap(list);
 	operator_bans_apply(p);
