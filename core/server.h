@@ -156,6 +156,9 @@ std::array<struct plugin_adapter, 2> server_adapters(const struct configuration 
 /* Asks the plugins whether the files and folders that their options name can be used. After server_configure. 0, or
  * CS_EINVAL with file:line in e. What is no reason to refuse is added to s->warnings. */
 [[nodiscard]] int server_check(struct server *s, struct cs_error *e);
+/* Checks all of that for another server, which would start now with the same command line. 0, or CS_EINVAL with the
+ * text in e. */
+[[nodiscard]] int server_check_next(const struct server *s, struct cs_error *e);
 /* Asks the database adapter whether its files can be used, also those of plugins. 0, or CS_EINVAL with file:line in
  * e. */
 [[nodiscard]] int server_check_db(struct server *s, struct cs_error *e);

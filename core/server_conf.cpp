@@ -166,7 +166,7 @@ static void server_dump_plugins(const char *folder, std::string *text_r)
 	for (const std::string &name : names) {
 		struct plugin p;
 
-		if (plugin_load(&p, folder, name.c_str(), &e) == 0)
+		if (plugin_load(&p, folder, name.c_str(), nullptr, &e) == 0)
 			conf_dump(name.c_str(), p.declared.options, text_r);
 		else
 			log_warning("%s", e.text);
@@ -268,6 +268,17 @@ int server_check(struct server *s, struct cs_error *e)
 	if (const int failed = control_check(s, e))
 		return failed;
 	return server_check_db(s, e);
+}
+
+int server_check_next(const struct server *s, struct cs_error *e)
+{
+	struct server next;
+
+	next.request = s->request;
+	next.plugins.running = &s->plugins;
+	if (const int failed = server_configure(&next, e))
+		return failed;
+	return server_check(&next, e);
 }
 
 std::string server_print_conf(const struct server *s)

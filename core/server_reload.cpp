@@ -461,7 +461,10 @@ static int server_prepare_reload(struct reload *r, struct cs_error *e)
 		return failed;
 	if (const int failed = server_find_change(r, e))
 		return failed;
-	return server_bind_plugins(r, e);
+	if (const int failed = server_bind_plugins(r, e))
+		return failed;
+	/* What waits for a restart must not hinder it. */
+	return r->restart.empty() ? 0 : server_check_next(s, e);
 }
 
 static const char *server_find_hindrance(const struct server *s)

@@ -142,10 +142,11 @@ static bool plugin_is_idle(const struct loading *l, const struct plugin *p)
 /* Adds the plugin to the set, unless it is an adapter that was not chosen. */
 static int plugin_load_name(struct loading *l, const std::string &name, struct cs_error *e)
 {
+	const struct plugin *running = l->set->running ? plugin_find(l->set->running, name) : nullptr;
 	auto p = std::make_unique<struct plugin>();
 	struct cs_error text {};
 
-	if (plugin_load(p.get(), l->folder, name.c_str(), &text) != 0) {
+	if (plugin_load(p.get(), l->folder, name.c_str(), running, &text) != 0) {
 		error_set(e, "%s (see %s)", text.text, plugin_where_name(l, name).c_str());
 		return CS_EINVAL;
 	}

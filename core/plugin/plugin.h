@@ -59,6 +59,8 @@ struct plugin_set {
 	std::deque<std::vector<const char *>> want_lists; /* of them, and earlier ones: plugins may have these */
 	int schema = 0; /* number of the last schema file of the server at the start */
 	unsigned fresh_count = 0; /* plugins that were loaded by reloads */
+	/* Whose plugins are opened again, not loaded anew, where the files are the same; nullptr: none. */
+	const struct plugin_set *running = nullptr;
 	/* Replaced or refused; some of their instances may still have something under way. */
 	std::vector<std::unique_ptr<struct plugin>> leaving;
 };
@@ -79,9 +81,11 @@ struct plugin_adapter {
 	const char *name; /* the chosen adapter; "": none */
 };
 
-/* Loads one file and checks its form: owner and mode (also of its folder), ABI, size, name, tables. 0, or CS_EINVAL
- * with the file and both versions in e. Only the file's constructors run. */
-[[nodiscard]] int plugin_load(struct plugin *loaded_r, const char *folder, const char *name, struct cs_error *e);
+/* Loads one file and checks its form: owner and mode (also of its folder), ABI, size, name, tables. Opens running again
+ * if that is the same file; it may be nullptr. 0, or CS_EINVAL with the file and both versions in e. Only the file's
+ * constructors run. */
+[[nodiscard]] int plugin_load(struct plugin *loaded_r, const char *folder, const char *name,
+                              const struct plugin *running, struct cs_error *e);
 /* Whether the file of a loaded plugin has other contents by now. A file that cannot be read counts as changed if it is
  * there. */
 bool plugin_is_changed(const struct plugin *p);

@@ -208,6 +208,8 @@ static int plugin_open_copy(struct plugin *p, struct cs_error *e)
 {
 	std::string path = plugin_copy_path(p);
 
+	if (p->handle)
+		return 0;
 	/* One that was linked with -z nodelete stays for ever, with the path that it had. */
 	while (p->copy.fd != -1 && dl_ptr(dlopen(path.c_str(), RTLD_NOW | RTLD_NOLOAD))) {
 		p->copy.reset(fcntl(p->copy.fd, F_DUPFD_CLOEXEC, p->copy.fd + 1));
@@ -446,7 +448,8 @@ static bool plugin_is_name(std::string_view name)
 	       std::all_of(name.begin(), name.end(), is_fine);
 }
 
-int plugin_load(struct plugin *loaded_r, const char *folder, const char *name, struct cs_error *e)
+int plugin_load(struct plugin *loaded_r, const char *folder, const char *name, const struct plugin *running,
+                struct cs_error *e)
 {
 	struct plugin p;
 
@@ -463,8 +466,13 @@ int plugin_load(struct plugin *loaded_r, const char *folder, const char *name, s
 	}
 	if (const int failed = plugin_check_folder(folder, e))
 		return failed;
-	for (const auto step :
-	     {plugin_copy_file, plugin_check_whole, plugin_open_copy, plugin_copy_declared, plugin_copy_lists}) {
+	for (const auto step : {plugin_copy_file, plugin_check_whole}) {
+		if (const int failed = step(&p, e))
+			return failed;
+	}
+	if (running && running->path == p.path && !plugin_is_changed(running))
+		p.handle.reset(dlopen(plugin_copy_path(running).c_str(), RTLD_NOW | RTLD_NOLOAD));
+	for (const auto step : {plugin_open_copy, plugin_copy_declared, plugin_copy_lists}) {
 		if (const int failed = step(&p, e))
 			return failed;
 	}

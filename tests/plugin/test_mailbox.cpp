@@ -248,8 +248,10 @@ static void refusals_say_why(void **state)
 	const int64_t down = stage_say(st, ann, 2, 4);
 	const int64_t unknown = stage_say(st, ann, 2, 5);
 	assert_int_equal(stage_errno(st, down), CS_ERRNO_UNAVAILABLE);
-	assert_string_equal(stage_answer(st, down).c_str(), ",\"errmsg\":\"nothing was changed\"");
-	assert_string_equal(stage_answer(st, unknown).c_str(), ",\"errmsg\":\"whether it was done is unknown\"");
+	assert_string_equal(stage_answer(st, down).c_str(),
+	                    ",\"errmsg\":\"the store does not answer; nothing was changed\"");
+	assert_string_equal(stage_answer(st, unknown).c_str(),
+	                    ",\"errmsg\":\"the store does not answer; whether it was done is unknown\"");
 	st->w.host->full = {FAKE_BATCH};
 	const int64_t full = stage_say(st, ann, 2, 6);
 	assert_int_equal(stage_errno(st, full), CS_ERRNO_BUSY);

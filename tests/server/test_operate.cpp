@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Tests what an operator uses: the command line, the configuration and its mistakes. */
 #include <algorithm>
+#include <array>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -249,6 +250,57 @@ static void what_cannot_work_ends_with_1_and_says_why(void **state)
 	assert_int_equal(wrong, 0);
 }
 
+/* Parts of plugins in the memory of the process. */
+static int64_t plugin_parts(const test_server *s)
+{
+	const std::string maps = check_read_file("/proc/" + std::to_string(s->pid) + "/maps");
+	int64_t count = 0;
+
+	for (size_t at = maps.find("memfd:"); at != maps.npos; at = maps.find("memfd:", at + 1))
+		count++;
+	return count;
+}
+
+static void a_reload_refuses_what_the_next_start_would_refuse(void **state)
+{
+	test_server *s = (test_server *)*state;
+	const std::vector<std::array<std::string, 3>> options = {
+		{"core.listen", "nowhere", "nowhere"},
+		{"core.listen", "127.0.0.1:6000 127.0.0.1:6000", "same address"},
+		{"core.admin", "127.0.0.1:99999", "99999"},
+		{"core.plugin_dir", "/nonexistent", "No such file"},
+		{"websocket.listen", "foo", "foo"},
+		{check_format("%s.schema", driver()), "/nonexistent", "No such file"},
+		{"store.driver", "db_foo", "db_foo"},
+	};
+
+	test_server_start(s);
+	const int64_t parts = plugin_parts(s);
+	for (const auto &[key, value, why] : options) {
+		const std::string before = s->options[key];
+
+		test_server_set(s, key, value);
+		test_server_write_conf(s);
+		test_server_signal(s, SIGHUP);
+		check_wait(key.c_str(), [s, key = key, why = why] {
+			const std::string log = test_server_log(s);
+			const std::string last =
+				log.substr(std::min(log.rfind("error configuration kept: "), log.size()));
+
+			return contains(last, key) && contains(last, s->folder + "/chat.conf:") && contains(last, why);
+		});
+		test_server_set(s, key, before);
+	}
+	assert_false(contains(test_server_log(s), "configuration reloaded"));
+	test_server_set(s, "core.threads", "3");
+	test_server_write_conf(s);
+	test_server_signal(s, SIGHUP);
+	test_server_wait_log(s, "option changed, which needs a restart option=core.threads");
+	test_server_wait_log(s, "configuration reloaded");
+	assert_int_equal(plugin_parts(s), parts);
+	test_server_stop(s);
+}
+
 /* The same line for -t and for a start, and the store is not made. */
 static void a_path_that_cannot_be_used_is_named_with_its_option(void **state)
 {
@@ -489,6 +541,7 @@ int main(void)
 		OWN_SERVER(check_prints_the_effective_configuration_and_starts_nothing),
 		OWN_SERVER(every_mistake_is_named_with_file_and_line_and_status_1),
 		OWN_SERVER(what_cannot_work_ends_with_1_and_says_why),
+		OWN_SERVER(a_reload_refuses_what_the_next_start_would_refuse),
 		OWN_SERVER(a_path_that_cannot_be_used_is_named_with_its_option),
 		OWN_SERVER(a_broken_schema_file_of_a_plugin_is_named_and_no_store_is_made),
 		OWN_SERVER(a_schema_folder_that_is_older_than_the_program_is_refused),
