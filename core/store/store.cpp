@@ -335,17 +335,17 @@ void store_stop(struct store *s)
 	for (const auto &q : s->writes)
 		queues.push_back(q.get());
 	s->shared.stopping = true;
+	/* A read that is cut off, as one of a plugin's timer, leaves nothing in the store. */
+	size_t waiting = 0, unfinished = 0;
+	for (const auto &q : s->writes)
+		store_queue_count(q.get(), &waiting, &unfinished);
+	s->in_order = unfinished == 0;
 	for (struct store_queue *q : queues)
 		store_queue_stop(q);
 	for (const auto &t : s->threads) {
 		if (t->thread.joinable())
 			t->thread.join();
 	}
-	/* What was begun is done. A read that is cut off, as one of a plugin's timer, leaves nothing in the store. */
-	size_t waiting = 0, unfinished = 0;
-	for (const auto &q : s->writes)
-		store_queue_count(q.get(), &waiting, &unfinished);
-	s->in_order = waiting == 0;
 	for (struct store_queue *q : queues)
 		store_queue_cancel_waiting(q);
 }
