@@ -20,6 +20,7 @@ static void login_leave(login_plugin *p)
 	p->seen.clear();
 	p->formers.clear();
 	p->unchecked.clear();
+	p->doubtful.clear();
 	p->check_again = false;
 }
 

@@ -7,6 +7,7 @@
 #include <memory>
 
 static const int64_t login_sessions_check_ms = 8000; /* at least, between two checks */
+static const int64_t login_sessions_doubt_ms = 500;
 /* A node can die between the commit and the parcels. */
 static const int64_t login_sessions_sweep_ms = 10 * 60 * 1000;
 /* In that time the bus has said that the account is not alone. If the bus is away for longer, all is compared. */
@@ -32,6 +33,7 @@ void login_sessions_set_series(login_plugin *plugin, cs_conn conn, uint64_t seri
 	if (found == plugin->sessions.end())
 		return;
 	found->second.series = series;
+	found->second.seems_over = false;
 	login_sessions_route_new(plugin, conn, found->second);
 }
 
@@ -40,7 +42,7 @@ void login_sessions_remove(login_plugin *plugin, cs_conn conn)
 	plugin->sessions.erase(conn);
 }
 
-static const login_session *login_sessions_find(const login_plugin *plugin, cs_conn conn)
+static login_session *login_sessions_find(login_plugin *plugin, cs_conn conn)
 {
 	const auto found = plugin->sessions.find(conn);
 
@@ -96,6 +98,7 @@ static void login_sessions_take_new(login_plugin *plugin, cs_conn conn, cs_accou
 	session->series = login_sessions_take(head + 9);
 	session->device = static_cast<uint32_t>(login_sessions_take(head + 17));
 	session->has_token = head[25] != 0;
+	session->seems_over = false;
 }
 
 static void login_sessions_route_former(const login_plugin *plugin, uint64_t account, const user_series &series)
@@ -219,6 +222,23 @@ static bool login_sessions_is_same(const login_session *now, const device_sessio
 	       now->series == then.series;
 }
 
+/* The store may know more than this instance: the session itself has changed its password, and the end of that request
+ * is on its way, perhaps from an instance that was replaced. So the store is asked twice. */
+static void login_sessions_judge(login_plugin *p, cs_conn conn, login_session *session, bool is_over)
+{
+	const plugin_context &c = p->context;
+
+	if (is_over && session->seems_over) {
+		(void)c.host->close(c.self, conn, "its device was ended, the password changed or the account locked");
+		return;
+	}
+	session->seems_over = is_over;
+	if (!is_over)
+		return;
+	p->doubtful.push_back(conn);
+	p->next_doubt = c.host->monotonic() + login_sessions_doubt_ms;
+}
+
 static void login_sessions_were_looked_up(void *state, cs_conn, int result, void *arg)
 {
 	const std::unique_ptr<login_sessions_check> check(static_cast<login_sessions_check *>(arg));
@@ -232,12 +252,12 @@ static void login_sessions_were_looked_up(void *state, cs_conn, int result, void
 		p->unchecked.clear();
 		return;
 	}
-	for (size_t i = 0; i < check->conns.size(); i++)
-		if (check->is_over[i] &&
-		    login_sessions_is_same(login_sessions_find(p, check->conns[i]), check->sessions[i]))
-			(void)p->context.host->close(p->context.self, check->conns[i],
-			                             "its device was ended, the password changed or the account "
-			                             "locked");
+	for (size_t i = 0; i < check->conns.size(); i++) {
+		login_session *session = login_sessions_find(p, check->conns[i]);
+
+		if (login_sessions_is_same(session, check->sessions[i]))
+			login_sessions_judge(p, check->conns[i], session, check->is_over[i]);
+	}
 	login_sessions_check_more(p);
 }
 
@@ -294,6 +314,10 @@ void login_sessions_tick(login_plugin *plugin)
 	if (now >= plugin->next_sweep) {
 		plugin->check_again |= plugin->next_sweep != 0 && !c.host->store_is_exclusive(c.self);
 		plugin->next_sweep = now + login_sessions_sweep_ms;
+	}
+	if (now >= plugin->next_doubt) {
+		plugin->unchecked.insert(plugin->unchecked.end(), plugin->doubtful.begin(), plugin->doubtful.end());
+		plugin->doubtful.clear();
 	}
 	std::erase_if(plugin->formers, [now](const auto &former) { return former.second.until <= now; });
 	login_sessions_check_begin(plugin);

@@ -270,6 +270,8 @@ static void a_session_elsewhere_that_a_lock_missed_is_ended_when_it_is_known(voi
 	tell_not_alone(f);
 	assert_true(fake_host_conn(f->host.get(), conn)->open); /* what the store says is not known yet */
 	tell_not_alone(f);
+	for (const int64_t end = f->host->table.now() + 2000; fake_host_step_timer(f->host.get(), end);)
+		fake_host_run(f->host.get());
 	assert_false(fake_host_conn(f->host.get(), conn)->open);
 }
 

@@ -36,7 +36,7 @@ int64_t check_soon_ms(void);
 std::string check_read_file(const std::string &path);
 std::string check_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 std::string check_format_list(const char *format, va_list arguments) __attribute__((format(printf, 1, 0)));
-/* Prints a text of any length as an error message; CMocka cuts each message at 4096 bytes. */
+/* Prints a text of any length as an error message. */
 void check_report(const std::string &text);
 
 /* Waits until condition() is true, else fails naming what was waited for. */
