@@ -35,6 +35,7 @@ struct operator_bans_table {
 	ban_state former, state;
 	bool is_new = false;
 	int64_t now = 0;
+	uint64_t changes = 0; /* of operator_bans, when the read began */
 	std::vector<ban_row> rows;
 };
 
@@ -76,8 +77,8 @@ static void operator_bans_take(operator_plugin *p, const operator_bans_table &ta
 			            row.network.c_str(), e.text);
 	}
 	p->bans.state = table.state;
-	/* What a verb put into a list that was not read yet is not in force. */
-	if (std::exchange(p->bans.is_known, true) && operator_bans_are_same(p->bans.list, list))
+	p->bans.is_known = true;
+	if (operator_bans_are_same(p->bans.list, list))
 		return;
 	p->bans.list.swap(list);
 	operator_bans_apply(p);
@@ -91,7 +92,9 @@ static void operator_bans_were_read(void *state, cs_conn, int result, void *arg)
 	auto *p = static_cast<operator_plugin *>(state);
 
 	p->bans.is_reading = false;
-	if (result == 0 && table->is_new)
+	if (table->changes != p->bans.changes)
+		p->bans.read_again = true;
+	else if (result == 0 && table->is_new)
 		operator_bans_take(p, *table);
 	if (std::exchange(p->bans.read_again, false))
 		bans_look(p);
@@ -110,6 +113,7 @@ void bans_look(operator_plugin *p)
 	}
 	table->former = p->bans.state;
 	table->is_new = !p->bans.is_known;
+	table->changes = p->bans.changes;
 	table->now = c.host->now();
 	if (c.host->work(c.self, 0, CS_WORK_READ, operator_bans_read, operator_bans_were_read, table.get()) != 0)
 		return; /* the timer comes again */
@@ -156,6 +160,8 @@ struct operator_bans_order {
 	cs_peer peer = {};
 	operator_ban ban;
 	ban_row row;
+	bool reads = false; /* the list is not known yet: the order reads it behind its change */
+	operator_bans_table table;
 	cs_error why = {}; /* the network cannot be read, or not be banned */
 };
 
@@ -183,21 +189,18 @@ static operator_bans_order_ptr operator_bans_begin(const plugin_context &c, cons
 	}
 	order->request = frame->request;
 	(void)c.host->peer(c.self, frame->conn, &order->peer); /* cannot fail: it sent this frame */
-	order->row.created = c.host->now();
+	order->row.created = order->table.now = c.host->now();
 	return order;
 }
 
-/* The table has changed: here the list is changed at once, the other nodes look. A list that was not read yet would
- * end the bans that are missing there; and a read that is under way may not have the change. */
+/* The table has changed: here the list is changed at once, the other nodes look. */
 static void operator_bans_tell(operator_plugin *p)
 {
 	static const char head[] = "bans";
 	const cs_parcel parcel = {head, sizeof head - 1, nullptr};
 
-	if (p->bans.is_known)
-		operator_bans_apply(p);
-	if (!p->bans.is_known || p->bans.is_reading)
-		bans_look(p);
+	p->bans.changes++;
+	operator_bans_apply(p);
 	(void)p->context.host->route_all(p->context.self, operator_bans_topic, &parcel, 0);
 }
 
@@ -209,9 +212,20 @@ static void operator_bans_log(const plugin_context &c, const char *verb, const o
 	              order.row.network.c_str(), static_cast<long long>(order.row.ends));
 }
 
-static int operator_bans_hand_in(const plugin_context &c, const cs_frame *frame, cs_work_fn *fn, cs_done_fn *done,
+/* Else the ban alone would be the list of the core, and end all others. */
+static int operator_bans_read_behind(cs_db *db, operator_bans_order *order)
+{
+	order->table.rows.clear();
+	order->table.is_new = true;
+	return order->reads ? operator_bans_read(db, &order->table) : 0;
+}
+
+static int operator_bans_hand_in(const operator_plugin *p, const cs_frame *frame, cs_work_fn *fn, cs_done_fn *done,
                                  operator_bans_order_ptr order)
 {
+	const plugin_context &c = p->context;
+
+	order->reads = !p->bans.is_known;
 	const int result = c.host->work(c.self, frame->conn, CS_WORK_WRITE, fn, done, order.get());
 
 	if (result)
@@ -232,7 +246,10 @@ static void operator_bans_answer(const plugin_context &c, cs_conn conn, const op
 
 static int operator_bans_put(cs_db *db, void *arg)
 {
-	return ban_put(db, static_cast<operator_bans_order *>(arg)->row, operator_bans_most);
+	auto *order = static_cast<operator_bans_order *>(arg);
+	const int result = ban_put(db, order->row, operator_bans_most);
+
+	return result ? result : operator_bans_read_behind(db, order);
 }
 
 static void operator_bans_were_put(void *state, cs_conn conn, int result, void *arg)
@@ -251,6 +268,8 @@ static void operator_bans_were_put(void *state, cs_conn conn, int result, void *
 		bans_look(p); /* perhaps it was done */
 		return operator_fail(c, conn, order->request, result);
 	}
+	if (order->reads)
+		operator_bans_take(p, order->table);
 	p->bans.list[order->row.network] = order->ban;
 	operator_bans_tell(p);
 	operator_bans_log(c, "ban", *order);
@@ -265,7 +284,8 @@ static bool operator_bans_is_plain(std::string_view text)
 
 int operator_on_ban(void *state, const cs_frame *frame)
 {
-	const plugin_context &c = static_cast<operator_plugin *>(state)->context;
+	const auto *p = static_cast<operator_plugin *>(state);
+	const plugin_context &c = p->context;
 	operator_bans_order_ptr order = operator_bans_begin(c, frame, true);
 	std::string_view reason = "";
 	int64_t time = 0;
@@ -279,14 +299,17 @@ int operator_on_ban(void *state, const cs_frame *frame)
 		return operator_bans_refuse(c, frame, "reason has at most 200 bytes, and no control characters");
 	order->row.reason = reason;
 	order->row.ends = order->ban.ends = time == 0 ? 0 : order->row.created + time;
-	return operator_bans_hand_in(c, frame, operator_bans_put, operator_bans_were_put, std::move(order));
+	return operator_bans_hand_in(p, frame, operator_bans_put, operator_bans_were_put, std::move(order));
 }
 
 /* ---- UNBAN */
 
 static int operator_bans_remove(cs_db *db, void *arg)
 {
-	return ban_remove(db, static_cast<operator_bans_order *>(arg)->row.network);
+	auto *order = static_cast<operator_bans_order *>(arg);
+	const int result = ban_remove(db, order->row.network);
+
+	return result ? result : operator_bans_read_behind(db, order);
 }
 
 static void operator_bans_were_removed(void *state, cs_conn conn, int result, void *arg)
@@ -306,6 +329,8 @@ static void operator_bans_were_removed(void *state, cs_conn conn, int result, vo
 		bans_look(p);
 		return operator_fail(c, conn, order->request, result);
 	}
+	if (order->reads)
+		operator_bans_take(p, order->table);
 	p->bans.list.erase(order->row.network);
 	operator_bans_tell(p);
 	operator_bans_log(c, "unban", *order);
@@ -315,12 +340,12 @@ static void operator_bans_were_removed(void *state, cs_conn conn, int result, vo
 /* A network that may not be banned any more can be one that was. */
 int operator_on_unban(void *state, const cs_frame *frame)
 {
-	const plugin_context &c = static_cast<operator_plugin *>(state)->context;
-	operator_bans_order_ptr order = operator_bans_begin(c, frame, false);
+	const auto *p = static_cast<operator_plugin *>(state);
+	operator_bans_order_ptr order = operator_bans_begin(p->context, frame, false);
 
 	if (!order)
 		return CS_REJECT;
-	return operator_bans_hand_in(c, frame, operator_bans_remove, operator_bans_were_removed, std::move(order));
+	return operator_bans_hand_in(p, frame, operator_bans_remove, operator_bans_were_removed, std::move(order));
 }
 
 /* ---- BANS */

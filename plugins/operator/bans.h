@@ -20,6 +20,7 @@ struct operator_bans {
 	std::map<std::string, operator_ban> list; /* by network; as the core has it */
 	ban_state state; /* of the table when the list was read */
 	bool is_known = false; /* it was read */
+	uint64_t changes = 0; /* by verbs here; a read that began before one does not have it */
 	bool is_reading = false, read_again = false;
 	bool leaves = false; /* another instance has taken over: only that one tells the core */
 };
