@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <clocale>
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
 
 #include <poll.h>
@@ -192,5 +193,7 @@ int terminal_finish(terminal *t, std::source_location at)
 	if (waitpid(t->pid, &status, 0) != t->pid)
 		terminal_fail(t, at, "it is not there");
 	t->pid = -1;
+	if (status) /* if that is wrong, what it said last tells why */
+		(void)fprintf(stderr, "the terminal shows at the end:\n%s", terminal_text(t).c_str());
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
