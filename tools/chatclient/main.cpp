@@ -23,9 +23,21 @@
 using event_config_ptr = std::unique_ptr<event_config, function_deleter<event_config_free>>;
 
 /* The parts of the client. Each needs those before it, so they are freed in reverse order. */
+/* A stream that was freed stays until the loop has turned once more: its last callback is due. */
+struct last_turn {
+	event_base *base = nullptr;
+
+	~last_turn()
+	{
+		if (base)
+			(void)event_base_loop(base, EVLOOP_NONBLOCK);
+	}
+};
+
 struct program {
 	options opts;
 	event_base_ptr base;
+	last_turn turn; /* behind all events, which are below */
 	screen sc;
 	script sr;
 	client cl;
@@ -144,6 +156,7 @@ static int chatclient_program_open(program *pg)
 	};
 
 	pg->base.reset(chatclient_program_make_base());
+	pg->turn.base = pg->base.get();
 	if (!pg->base || client_open(&pg->cl, &pg->opts, pg->base.get(), &client_table, pg) != 0)
 		return -1;
 	if (pg->cl.vw.plain)
