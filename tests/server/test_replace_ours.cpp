@@ -212,6 +212,8 @@ static void reminders_are_said_once_and_those_for_a_login_wait_for_it(void **sta
 	test_server_set(s, "reminders.interval", "10ms");
 	test_server_start(s);
 	test_client *ann = client_enter(s, "ann"), *bob = client_enter(s, "bob");
+	/* What bob's login has set off is stored by then. */
+	(void)client_chat_safely(bob, ann->id, "I am here");
 	CLIENT_ASK(ann, 0, R"({"msgid":1001,"cid":"login","text":"at the login","toid":%lld)", number(bob->id));
 	for (int i = 0; i < count; i++) {
 		CLIENT_ASK(ann, 0, R"({"msgid":1001,"cid":"%d","text":"%d","toid":%lld,"at":%d)", i, i, number(bob->id),
