@@ -52,7 +52,7 @@ struct login_session {
 	uint64_t series = 0; /* see device_session */
 	uint32_t device = 0;
 	bool has_token = false; /* its client keeps a token */
-	bool seems_over = false; /* the store said so; if it says so again, the session ends */
+	int64_t seems_over = 0; /* since when, monotonic, ms; 0: it does not. If the store says so again, it ends */
 };
 
 /* An account whose password was changed here just now, or which was locked. */
@@ -79,8 +79,7 @@ struct login_plugin {
 	std::set<std::pair<uint64_t, uint64_t>> seen; /* accounts and devices that were seen and are not noted yet */
 	std::unordered_map<uint64_t, login_former> formers; /* by account */
 	std::vector<cs_conn> unchecked; /* perhaps these sessions should have ended */
-	std::vector<cs_conn> doubtful; /* those that seem to be over */
-	int64_t next_doubt = 0; /* monotonic, ms; then these are compared again */
+	std::vector<cs_conn> doubtful; /* those that seem to be over; they are compared again */
 	bool check_runs = false, check_again = false;
 	int64_t next_check = 0; /* not before */
 	int64_t next_sweep = 0; /* then all are checked, although no loss was seen */

@@ -7,7 +7,7 @@
 #include <memory>
 
 static const int64_t login_sessions_check_ms = 8000; /* at least, between two checks */
-static const int64_t login_sessions_doubt_ms = 500;
+static const int64_t login_sessions_doubt_ms = 500; /* at least, that a session must seem to be over */
 /* A node can die between the commit and the parcels. */
 static const int64_t login_sessions_sweep_ms = 10 * 60 * 1000;
 /* In that time the bus has said that the account is not alone. If the bus is away for longer, all is compared. */
@@ -33,7 +33,7 @@ void login_sessions_set_series(login_plugin *plugin, cs_conn conn, uint64_t seri
 	if (found == plugin->sessions.end())
 		return;
 	found->second.series = series;
-	found->second.seems_over = false;
+	found->second.seems_over = 0;
 	login_sessions_route_new(plugin, conn, found->second);
 }
 
@@ -98,7 +98,7 @@ static void login_sessions_take_new(login_plugin *plugin, cs_conn conn, cs_accou
 	session->series = login_sessions_take(head + 9);
 	session->device = static_cast<uint32_t>(login_sessions_take(head + 17));
 	session->has_token = head[25] != 0;
-	session->seems_over = false;
+	session->seems_over = 0;
 }
 
 static void login_sessions_route_former(const login_plugin *plugin, uint64_t account, const user_series &series)
@@ -227,16 +227,19 @@ static bool login_sessions_is_same(const login_session *now, const device_sessio
 static void login_sessions_judge(login_plugin *p, cs_conn conn, login_session *session, bool is_over)
 {
 	const plugin_context &c = p->context;
+	const int64_t now = c.host->monotonic();
 
-	if (is_over && session->seems_over) {
+	if (!is_over) {
+		session->seems_over = 0;
+		return;
+	}
+	if (session->seems_over && now - session->seems_over >= login_sessions_doubt_ms) {
 		(void)c.host->close(c.self, conn, "its device was ended, the password changed or the account locked");
 		return;
 	}
-	session->seems_over = is_over;
-	if (!is_over)
-		return;
+	if (!session->seems_over)
+		session->seems_over = now;
 	p->doubtful.push_back(conn);
-	p->next_doubt = c.host->monotonic() + login_sessions_doubt_ms;
 }
 
 static void login_sessions_were_looked_up(void *state, cs_conn, int result, void *arg)
@@ -315,10 +318,8 @@ void login_sessions_tick(login_plugin *plugin)
 		plugin->check_again |= plugin->next_sweep != 0 && !c.host->store_is_exclusive(c.self);
 		plugin->next_sweep = now + login_sessions_sweep_ms;
 	}
-	if (now >= plugin->next_doubt) {
-		plugin->unchecked.insert(plugin->unchecked.end(), plugin->doubtful.begin(), plugin->doubtful.end());
-		plugin->doubtful.clear();
-	}
+	plugin->unchecked.insert(plugin->unchecked.end(), plugin->doubtful.begin(), plugin->doubtful.end());
+	plugin->doubtful.clear();
 	std::erase_if(plugin->formers, [now](const auto &former) { return former.second.until <= now; });
 	login_sessions_check_begin(plugin);
 }

@@ -159,13 +159,17 @@ static void a_session_whose_new_series_comes_behind_a_look_stays(void **state)
 	const uint64_t id = fixture_registered(f, "zhang san");
 	const cs_conn phone = log_in(f, id, "phone"), desk = log_in(f, id, "desk");
 	std::array<unsigned char, 26> head = {'N'};
-	const cs_parcel parcel = {head.data(), head.size(), nullptr};
+	const cs_parcel parcel = {head.data(), head.size(), nullptr}, again = {"C", 1, nullptr};
 	struct user user;
 	user_series series;
 
 	assert_int_equal(user_find(f->host->db, id, &user), 0);
 	assert_int_equal(user_set_password(f->host->db, id, user.password, "changed", &series), 0);
 	tell(f, CS_CLUSTER_MISSED);
+	fake_host_run(f->host.get());
+	assert_true(fake_host_conn(f->host.get(), phone)->open);
+	/* Another look at once knows no more. */
+	fake_self_plugin(f->plugin)->routed(fake_self_state(f->plugin), phone, id, &again);
 	fake_host_run(f->host.get());
 	assert_true(fake_host_conn(f->host.get(), phone)->open);
 	head[1] = static_cast<unsigned char>(phone);
