@@ -22,7 +22,6 @@
 
 using event_config_ptr = std::unique_ptr<event_config, function_deleter<event_config_free>>;
 
-/* The parts of the client. Each needs those before it, so they are freed in reverse order. */
 /* A stream that was freed stays until the loop has turned once more: its last callback is due. */
 struct last_turn {
 	event_base *base = nullptr;
@@ -34,6 +33,7 @@ struct last_turn {
 	}
 };
 
+/* The parts of the client. Each needs those before it, so they are freed in reverse order. */
 struct program {
 	options opts;
 	event_base_ptr base;

@@ -14,8 +14,8 @@ CREATE TABLE IF NOT EXISTS push_device (
 -- Where an account is told that there is something for it while it is away. device: the name that its client gave. owner
 -- and series: the number of the device whose session set it, and the series of its tokens; when those tokens are good no
 -- more, nothing is sent. kind 0: a signed POST of JSON, 1: ntfy, 2: UnifiedPush. p256dh, auth: keys of a client for which
--- its notices are encrypted, in base64url; empty: they are not. failing: since when (ms) the receiver has taken no notice without a break; failed: when
--- the last one failed. NULL: it has taken the last one.
+-- its notices are encrypted, in base64url; empty: they are not. failing: since when (ms) the receiver has taken no notice
+-- without a break; failed: when the last one failed. NULL: it has taken the last one.
 CREATE TABLE IF NOT EXISTS push_target (
 	id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY,
 	account BIGINT NOT NULL,
